@@ -1,0 +1,1 @@
+"""What good data is: suites of native Great Expectations, each rule with severity, owner and text."""

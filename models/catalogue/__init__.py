@@ -1,0 +1,1 @@
+"""The standards as data (TOML) and their loaders: contract, reasons, indicators, playbook, deadlines."""

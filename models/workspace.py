@@ -1,0 +1,92 @@
+"""The workspace: one folder that holds settings, lake, databases, results, reports and logs of one OEM."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import SettingsError
+from models.settings import KEY_FILE, Settings, load_settings
+
+HOME_VARIABLE = "REMATCH_HOME"
+DEFAULT_HOME = ".rematch"
+
+
+def home_from(option: Path | None = None) -> Path:
+    """The workspace folder: ``--home``, else ``REMATCH_HOME``, else ``./.rematch``; absolute."""
+    return Path(option or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().absolute()
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where everything of one workspace lies; paths only, plus its settings and key."""
+
+    home: Path
+    settings: Settings
+
+    @classmethod
+    def open(cls, home: Path, **overrides: object) -> Workspace:
+        """The workspace at ``home``; raises SettingsError when its settings cannot be used."""
+        return cls(home, load_settings(home, **overrides))
+
+    @property
+    def lake(self) -> Path:
+        """Parquet by table and month."""
+        return self.home / "lake"
+
+    @property
+    def results(self) -> Path:
+        """What each cycle computed: ``results/<cycle>/<name>.parquet``."""
+        return self.home / "results"
+
+    @property
+    def reports(self) -> Path:
+        """Pages and workbooks: ``reports/<cycle>/...``."""
+        return self.home / "reports"
+
+    @property
+    def logs(self) -> Path:
+        """Log files of runs and of the embedded Prefect server."""
+        return self.home / "logs"
+
+    @property
+    def prefect(self) -> Path:
+        """Prefect's own database and the state of the embedded server."""
+        return self.home / "prefect"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the state database."""
+        return self.settings.database_url or f"sqlite:///{self.home / 'state.db'}"
+
+    def key(self) -> bytes:
+        """The 32-byte secret for phone keys and encryption; raises SettingsError when missing or malformed."""
+        secret = self.settings.secret_key
+        file = self.home / KEY_FILE
+        if secret is None and not file.is_file():
+            raise SettingsError("settings.no_key", file=file)
+        digits = secret.get_secret_value() if secret is not None else file.read_text("ascii").strip()
+        try:
+            key = bytes.fromhex(digits)
+        except ValueError:
+            key = b""
+        if len(key) != 32:
+            raise SettingsError("settings.bad_key", file=file)
+        return key
+
+    def create(self) -> list[Path]:
+        """Make the folders and the key file that are missing; returns what was made (safe to repeat)."""
+        made = []
+        for folder in (self.home, self.lake, self.results, self.reports, self.logs, self.prefect):
+            if not folder.is_dir():
+                folder.mkdir(parents=True)
+                made.append(folder)
+        file = self.home / KEY_FILE
+        if self.settings.secret_key is None and not file.exists():
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as out:
+                out.write(secrets.token_hex(32) + "\n")
+            made.append(file)
+        return made

@@ -1,0 +1,1 @@
+"""What people see: page contexts, formatters, charts, HTML, workbooks."""

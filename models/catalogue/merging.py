@@ -1,0 +1,42 @@
+"""An OEM's own catalogue file over the shipped one: tables are merged key by key, new entries are added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, RootModel, ValidationError
+
+from models.catalogue.loading import load_toml
+from models.errors import CatalogueError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Tables(RootModel[dict[str, Any]]):
+    """Any TOML file; its entries are checked after the merge."""
+
+
+def load_tables(file: Path) -> dict[str, Any]:
+    """The tables of ``file``, unchecked; raises CatalogueError when it is missing or not TOML."""
+    return load_toml(file, _Tables).root
+
+
+def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with the keys of ``own`` laid over it, table by table; lists and values are replaced whole."""
+    result = dict(base)
+    for key, value in own.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def checked(content: Mapping[str, Any], model: type[Model], file: Path) -> Model:
+    """``content`` as ``model``; raises CatalogueError naming ``file``, the key and the remedy."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or file.stem
+        raise CatalogueError("catalogue.invalid", file=file, entry=key, problem=first["msg"]) from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from models.enums import EffectVerdict, PlanKind
@@ -51,6 +52,7 @@ class Problem:
     peers: int  # dealers compared with
     months: tuple[str, ...]
     lead_ids: tuple[str, ...]  # examples of the customers behind it, at most 20
+    also: tuple[str, ...] = ()  # other indicators that show the same cause; their deals are not counted again
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class PlanDraft:
     measures: tuple[MeasureDraft, ...]
     not_fixable: tuple[Problem, ...]  # product, price policy, supply: goes to the OEM's lists
     note: str  # message key that says why the plan has this kind
+    note_params: Mapping[str, str | int | float] = field(default_factory=dict)  # the figures of the note
 
 
 @dataclass(frozen=True)

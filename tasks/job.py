@@ -1,4 +1,4 @@
-"""What a step of a cycle works on and what it answers; the shells in this room take a ``Job`` and give an ``Outcome``."""
+"""What a step of a cycle works on and what it answers: the shells of this room take a ``Job``, give an ``Outcome``."""
 
 from __future__ import annotations
 

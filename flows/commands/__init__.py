@@ -1,0 +1,1 @@
+"""What the commands do; each module imports only what its commands need."""

@@ -36,6 +36,8 @@ _NUMBER = re.compile(r"([-+]?)(\d{1,3}(?:,\d{3})+|\d+)?(\.\d+)?(?:e([-+]?\d{1,3}
 _CURRENCY = re.compile(r"^(?:¥|¥|￥|rmb|cny|人民币|\$)|(?:元|圆|rmb|cny|人民币)$")
 _LONG_DIGITS = re.compile(r"\d{7,}")
 _LIST_SEPARATORS = re.compile(r"\s*[;；,，、|\n]\s*")
+# what pages and sheets leave around a value
+_BLANKS = " \t\r\n\v\f\0\u00a0\u2007\u200b\u200c\u200d\u200e\u202f\u2060\u3000\ufeff"
 _SHOWN = 40  # characters of a wrong value a message quotes
 
 
@@ -94,11 +96,9 @@ def _texts(column: pd.Series[Any]) -> Any:
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     if array.type != pa.string() and array.nbytes < 2**31 - 1:
         array = pc.cast(array, pa.string())
-    outer = pc.match_substring_regex(array, r"^[\s\p{Z}\p{Cf}]|[\s\p{Z}\p{Cf}]$|\x00|^$")
-    if not pc.any(outer).as_py():
-        return array
-    trimmed = pc.replace_substring_regex(array, r"^[\s\p{Z}\p{Cf}]+|[\s\p{Z}\p{Cf}]+$|\x00", "")
-    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+    trimmed = pc.utf8_trim(array, characters=_BLANKS)
+    shortest = pc.min(pc.binary_length(trimmed)).as_py()
+    return pc.if_else(pc.equal(trimmed, ""), None, trimmed) if shortest == 0 else trimmed
 
 
 def _columns(source: Any, field: ContractField, typed: _Typed, typing: Typing) -> dict[str, Any]:

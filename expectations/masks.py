@@ -1,0 +1,106 @@
+"""Which rows fail: one mask function per expectation type, driven by the very object Great Expectations judged.
+
+Computed only for expectations that failed; the number of rows must agree with Great Expectations' count
+(``expectations.runner`` compares them). Missing cells never fail, except where presence is what is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Mask = Callable[[Any, pd.DataFrame], pd.Series]
+
+
+class NoMaskError(Exception):
+    """An expectation no mask is written for: its rows cannot be told (a defect of the suite, not of the data)."""
+
+
+def _not_null(expectation: Any, frame: pd.DataFrame) -> pd.Series:
+    return frame[expectation.column].isna()
+
+
+def _null(expectation: Any, frame: pd.DataFrame) -> pd.Series:
+    return frame[expectation.column].notna()
+
+
+def _unique(expectation: Any, frame: pd.DataFrame) -> pd.Series:
+    values = frame[expectation.column]
+    return values.duplicated(keep=False) & values.notna()
+
+
+def _rows_unique(expectation: Any, frame: pd.DataFrame) -> pd.Series:
+    cells = frame[list(expectation.column_list)]
+    return cells.duplicated(keep=False) & ~_ignored(cells, expectation.ignore_row_if)
+
+
+def _between(expectation: Any, frame: pd.DataFrame) -> pd.Series:
+    values = frame[expectation.column]
+    failing = pd.Series(False, index=frame.index)
+    if expectation.min_value is not None:
+        failing |= values <= expectation.min_value if expectation.strict_min else values < expectation.min_value
+    if expectation.max_value is not None:
+        failing |= values >= expectation.max_value if expectation.strict_max else values > expectation.max_value
+    return failing
+
+
+def _in_set(expectation: Any, frame: pd.DataFrame) -> pd.Series:
+    values = frame[expectation.column]
+    return ~values.isin(expectation.value_set) & values.notna()
+
+
+def _not_in_set(expectation: Any, frame: pd.DataFrame) -> pd.Series:
+    values = frame[expectation.column]
+    return values.isin(expectation.value_set) & values.notna()
+
+
+def _pair_greater(expectation: Any, frame: pd.DataFrame) -> pd.Series:
+    cells = frame[[expectation.column_A, expectation.column_B]]
+    later, earlier = cells.iloc[:, 0], cells.iloc[:, 1]
+    kept = later >= earlier if expectation.or_equal else later > earlier
+    return ~kept & ~_ignored(cells, expectation.ignore_row_if)
+
+
+def _ignored(cells: pd.DataFrame, when: str) -> pd.Series:
+    """Rows an expectation over several columns leaves out: any (either) or all (both) missing, or never."""
+    missing = cells.isna()
+    if str(when).endswith(("any_value_is_missing", "either_value_is_missing")):
+        return missing.any(axis=1)
+    if str(when).endswith(("all_values_are_missing", "both_values_are_missing")):
+        return missing.all(axis=1)
+    return pd.Series(False, index=cells.index)
+
+
+#: Class of the native expectation -> its mask.
+MASKS: Mapping[str, Mask] = {
+    "ExpectColumnValuesToNotBeNull": _not_null,
+    "ExpectColumnValuesToBeNull": _null,
+    "ExpectColumnValuesToBeUnique": _unique,
+    "ExpectCompoundColumnsToBeUnique": _rows_unique,
+    "ExpectColumnValuesToBeBetween": _between,
+    "ExpectColumnValuesToBeInSet": _in_set,
+    "ExpectColumnValuesToNotBeInSet": _not_in_set,
+    "ExpectColumnPairValuesAToBeGreaterThanB": _pair_greater,
+}
+#: Expectations about the table as a whole: they have no failing rows.
+WHOLE_TABLE = frozenset({"ExpectTableRowCountToBeBetween"})
+
+
+def failing(expectation: Any, frame: pd.DataFrame) -> np.ndarray:
+    """One bool per row of ``frame``: True where the row fails ``expectation``. Raises NoMaskError."""
+    kind = type(expectation).__name__
+    if kind not in MASKS or getattr(expectation, "row_condition", None) is not None:
+        raise NoMaskError(f"no mask is written for {kind} with these options")
+    return MASKS[kind](expectation, frame).to_numpy(dtype=bool)
+
+
+def columns_used(expectation: Any) -> tuple[str, ...]:
+    """The columns ``expectation`` looks at; empty for one about the table as a whole."""
+    if (column := getattr(expectation, "column", None)) is not None:
+        return (column,)
+    if hasattr(expectation, "column_A"):
+        return (expectation.column_A, expectation.column_B)
+    return tuple(getattr(expectation, "column_list", ()))

@@ -1,0 +1,73 @@
+"""The verdict of Great Expectations on one table: run once, in BASIC, and normalised.
+
+Nothing is written, nothing is sent, no failing value is kept in the result (it might be personal).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from expectations.declare import great_expectations
+from expectations.masks import WHOLE_TABLE
+from expectations.rules import CheckOutcome
+
+RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one expectation: ``checked`` rows were looked at (missing cells are not), ``failed`` of them."""
+
+    outcome: CheckOutcome
+    checked: int = 0
+    failed: int = 0
+    problem: str = ""  # for ERROR: the kind of exception
+
+
+def judge(table: str, frame: pd.DataFrame, expectations: Sequence[Any]) -> list[Verdict]:
+    """Great Expectations' verdict on each of ``expectations`` over ``frame``, in their order.
+
+    A missing column or a wrong type is ERROR for the expectations it touches, never a pass, and never stops the rest.
+    """
+    if not expectations:
+        return []
+    gx = great_expectations()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own use of deprecated calls
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        asset = context.data_sources.add_pandas("lake").add_dataframe_asset(table)
+        batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+        suite = gx.ExpectationSuite(name=table, expectations=list(expectations))
+        if len(suite.expectations) != len(expectations):
+            raise RuntimeError(f"the suite of {table} holds {len(suite.expectations)} of {len(expectations)}")
+        answers = batch.validate(suite, result_format=RESULT_FORMAT).results
+    by_id = {answer.expectation_config.meta["id"]: answer for answer in answers}
+    return [_verdict(expectation, by_id[expectation.meta["id"]]) for expectation in expectations]
+
+
+def _verdict(expectation: Any, answer: Any) -> Verdict:
+    result = answer.result
+    whole = type(expectation).__name__ in WHOLE_TABLE
+    if "observed_value" not in result if whole else "unexpected_count" not in result:
+        return Verdict(CheckOutcome.ERROR, problem=_exception(answer.exception_info))
+    if whole:
+        rows = int(result["observed_value"])
+        return Verdict(CheckOutcome.PASSED if answer.success else CheckOutcome.FAILED, rows)
+    checked = int(result["element_count"]) - int(result.get("missing_count") or 0)
+    failed = int(result["unexpected_count"])
+    # Presence is judged over all rows; everything else over the rows that have a value.
+    outcome = CheckOutcome.FAILED if failed else CheckOutcome.PASSED if checked else CheckOutcome.NOT_CHECKED
+    return Verdict(outcome, checked, failed)
+
+
+def _exception(info: Any) -> str:
+    """The last line of the exceptions, without values of cells: only the kind of exception is kept."""
+    entries = info.values() if "raised_exception" not in info else [info]
+    traces = [str(entry.get("exception_traceback") or "").strip().splitlines() for entry in entries]
+    return "; ".join(sorted({lines[-1].split(":")[0] for lines in traces if lines})) or "no result"

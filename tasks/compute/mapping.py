@@ -85,12 +85,12 @@ def _feed(inputs: Inputs, table: Table, feed: Feed, owners: list[pd.DataFrame]) 
     """One feed's rows of ``table``; where its rows and events came from is added to ``owners``."""
     ready = inputs[feed.source]
     rows = ready.rows.beside()
-    unmatched = []
+    joins = []
     for link in feed.join:
         other = inputs.linked(link.input)
         linked = join(rows, link, other, inputs.place(link.input, link.on.values()))
         inputs.report(linked.issues)
-        unmatched.append((link, other, linked.unmatched))
+        joins.append((link, other, linked))
     folds = []
     for spec in feed.fold:
         folded = fold(rows, spec, inputs.linked(spec.input), inputs.place(spec.input, spec.on.values()))
@@ -98,10 +98,10 @@ def _feed(inputs: Inputs, table: Table, feed: Feed, owners: list[pd.DataFrame]) 
         folds.append((spec, folded.owner))
     inputs.compute(rows, feed.columns, feed.source)
     keep = holds(rows, feed.where)
-    for link, other, wrong in unmatched:
+    for link, other, linked in joins:
         if link.unmatched != "ignore":
             place = inputs.place(feed.source, link.on)
-            inputs.report(unmatched_issues(rows, link, other, wrong & keep, place))
+            inputs.report(unmatched_issues(rows, link, other, linked.unmatched & keep, place))
     if feed.distinct:
         keep &= ~ready.apart
     elif feed.where:
@@ -113,6 +113,9 @@ def _feed(inputs: Inputs, table: Table, feed: Feed, owners: list[pd.DataFrame]) 
     identity = _identity(table, frame)
     owners.append(_owned(feed.source, table.name, frame, identity))
     identity.index = pd.Index(np.flatnonzero(keep))
+    for link, other, linked in joins:
+        theirs = identity.reindex(linked.owner)
+        owners.append(_owned(link.input, "", other.provenance.loc[linked.owner.index], theirs))
     for spec, owner in folds:
         events = inputs[spec.input].rows
         position = key_of(events, list(spec.on.values()), spec.match).map(owner)

@@ -45,7 +45,7 @@ def issues(
 
     def params(value: str) -> str:
         given = {"column": place.column, "value": shown(value), **more(value)}
-        hidden = dict.fromkeys(given.keys() & {"value", "nearest"}, HIDDEN) if place.personal else {}
+        hidden = dict.fromkeys(given.keys() & {"value", "nearest"}, HIDDEN) if place.personal and value else {}
         return json.dumps(given | hidden, ensure_ascii=False)
 
     return pd.DataFrame(

@@ -23,6 +23,7 @@ class Linked:
 
     unmatched: pd.Series  # bool per row
     issues: pd.DataFrame
+    owner: pd.Series  # position of the only row that asked for a look-up row, by the latter's index
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def join(rows: Rows, link: Join, other: Rows, there: Place) -> Linked:
     if link.unused == "warn":
         unused = offered.notna() & ~again & ~offered.isin(asked.dropna().unique())
         found.append(issues(other, unused, there, rule="unused_lookup", severity="warn", values=keys))
-    return Linked(asked.notna() & (position < 0), pd.concat(found, ignore_index=True))
+    askers = pd.Series(np.arange(len(position)), index=position)[position >= 0]
+    owner = askers[~askers.index.duplicated(keep=False)]
+    return Linked(asked.notna() & (position < 0), pd.concat(found, ignore_index=True), owner)
 
 
 def unmatched_issues(rows: Rows, link: Join, other: Rows, wrong: pd.Series, place: Place) -> pd.DataFrame:

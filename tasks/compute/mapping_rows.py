@@ -20,6 +20,7 @@ from models.errors import MappingError
 _WHOLE = re.compile(r"[+-]?\d+\.0+")
 _SEPARATORS = re.compile(r"[\s_.\-/()]+")
 _SPACES = re.compile(r"\s+")
+_DECIMAL = re.compile(r"-?\d{1,6}\.\d+")
 _PHONE_LIKE = re.compile(r"(?:\d[\s-]?){7,}")
 
 
@@ -76,9 +77,9 @@ def blank(index: pd.Index) -> pd.Series:
 
 
 def shown(value: object) -> str:
-    """A source value as messages may show it: a text that could be a phone number is not."""
+    """A source value as messages may show it: short, and not if its digits could be a phone number."""
     text = str(value)
-    return "***" if _PHONE_LIKE.search(text) else text[:80]
+    return "***" if _PHONE_LIKE.search(text) and not _DECIMAL.fullmatch(text) else text[:80]
 
 
 class Rows:

@@ -59,7 +59,7 @@ class _Typed:
 
     values: Any
     bad: Any = None
-    rule: str = "untyped_value"
+    rule: str = ""
 
 
 def type_table(
@@ -69,8 +69,9 @@ def type_table(
 
     ``formats`` gives the strptime formats per time field (domain.md section 4); ``[CUSTOMER_KEY]`` for a phone field
     says that its values are another key of the customer. A malformed phone keeps its text in the (encrypted) phone
-    column for the dealer's correction list and has no key. Problems: ``untyped_value``, ``unknown_word``,
-    ``malformed_phone``; columns as in docs/architecture.md.
+    column for the dealer's correction list and has no key. Problems: ``bad_date``, ``bad_number``, ``bad_bool``,
+    ``unknown_word``, ``malformed_phone``; columns as in docs/architecture.md, ``params`` with the value and, for
+    words, the nearest known ones.
     """
     columns: dict[str, Any] = {}
     wrong: list[tuple[ContractField, _Typed]] = []
@@ -171,7 +172,7 @@ def _word(source: Any, field: ContractField, _formats: Sequence[str], _typing: T
 def _bool(source: Any, _field: ContractField, _formats: Sequence[str], _typing: Typing) -> _Typed:
     known = dict.fromkeys(_TRUE, True) | dict.fromkeys(_FALSE, False)
     values, bad = _by_distinct(source, lambda text: known.get(_plain(text)), pa.bool_())
-    return _Typed(values.to_pandas().astype("boolean"), bad)
+    return _Typed(values.to_pandas().astype("boolean"), bad, "bad_bool")
 
 
 def _code(source: Any, _field: ContractField, _formats: Sequence[str], _typing: Typing) -> _Typed:
@@ -187,11 +188,11 @@ def _codes(source: Any, _field: ContractField, _formats: Sequence[str], _typing:
 
 def _time(source: Any, field: ContractField, formats: Sequence[str], typing: Typing) -> _Typed:
     times, bad = parse_times(source, formats, typing.timezone)
-    return _Typed(pc.floor_temporal(times, unit="day") if field.kind == "date" else times, bad)
+    return _Typed(pc.floor_temporal(times, unit="day") if field.kind == "date" else times, bad, "bad_date")
 
 
 def _number(source: Any, _field: ContractField, _formats: Sequence[str], _typing: Typing) -> _Typed:
-    return _Typed(*_numbers(source))
+    return _Typed(*_numbers(source), "bad_number")
 
 
 def _whole(source: Any, _field: ContractField, _formats: Sequence[str], _typing: Typing) -> _Typed:
@@ -202,7 +203,7 @@ def _whole(source: Any, _field: ContractField, _formats: Sequence[str], _typing:
     bad = split if bad is None else bad.to_numpy(zero_copy_only=False) | split
     whole = pd.array(np.where(fits, np.nan_to_num(numbers), 0).astype("int64"), dtype="Int64")
     whole[~fits] = pd.NA
-    return _Typed(pd.Series(whole), pa.array(bad))
+    return _Typed(pd.Series(whole), pa.array(bad), "bad_number")
 
 
 def _numbers(source: Any) -> tuple[Any, Any]:

@@ -1,0 +1,65 @@
+"""Why and where a deal was lost: the reason used, the stage by the timestamps (domain.md sections 5 and 14)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from models.catalogue.filter_rules import FilterRules
+from models.catalogue.reasons import UNSPLIT_PRICE, catalogue
+from models.enums import LossStage
+from tasks.compute.text_coding import code_texts, coder
+
+# The furthest stage that was reached counts; before a visit the source decides.
+_STAGE_TIMES = (
+    (LossStage.WAITING, "ordered_at"),
+    (LossStage.NEGOTIATION, "quoted_at"),
+    (LossStage.TEST_DRIVE, "test_drive_at"),
+    (LossStage.VIEWING, "visited_at"),
+)
+_NEVER_SPOKEN = ("record_out_of_reach", "record_invalid_contact")
+
+
+def used_reason(declared: pd.Series, confirmed: pd.Series, text: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """The reason that counts, and where it comes from: ``confirmed``, ``text`` or ``declared`` (missing without any).
+
+    Confirmed first; else the one the text points to when the declared one is a bare price or a record code (or missing)
+    and the text is clear; else the declared one.
+    """
+    known = catalogue()
+    vague = {code for code, reason in known.items() if reason.level1 == "record"} | {"price", UNSPLIT_PRICE}
+    asked = confirmed.isna() & (declared.isna() | declared.isin(vague)) & text.notna()
+    coded = pd.Series(None, index=text.index, dtype="str")
+    if asked.any():
+        coded = code_texts(text[asked], coder()).reindex(text.index)
+    reason = confirmed.fillna(coded).fillna(declared).astype("str")
+    origin = np.select(
+        [confirmed.notna(), coded.notna(), declared.notna()], ["confirmed", "text", "declared"], default=""
+    )
+    source = pd.Series(origin, index=text.index, dtype="str")
+    return reason, source.where(source != "")
+
+
+def stage(filings: pd.DataFrame, rules: FilterRules) -> pd.Series:
+    """The stage at which the deal was lost, from what had happened by the day of filing.
+
+    The furthest of order, quote, test drive and visit; without any, ``online`` when the source is an online one and no
+    contact succeeded (none attempted, or filed as out of reach or with an invalid contact), else ``before_visit``.
+    """
+    day = filings["filed_at"].dt.normalize() + pd.Timedelta(days=1)
+    reached = [(filings[time] < day).to_numpy() for _, time in _STAGE_TIMES]
+    attempts = filings["contact_count"].fillna(filings["first_contact_at"].notna().astype("Int64"))
+    unspoken = (attempts == 0).to_numpy(dtype=bool) | filings["reason_code"].isin(_NEVER_SPOKEN).to_numpy()
+    online = online_source(filings["source"], rules).to_numpy() & unspoken
+    words = [word.value for word, _ in _STAGE_TIMES]
+    chosen = np.select([*reached, online], [*words, LossStage.ONLINE.value], default=LossStage.BEFORE_VISIT.value)
+    return pd.Series(chosen, index=filings.index, dtype="str")
+
+
+def online_source(sources: pd.Series, rules: FilterRules) -> pd.Series:
+    """Whether each source is one through which a customer comes without meeting anybody."""
+    rows, distinct = pd.factorize(sources)
+    plain = [str(source).strip().casefold() for source in distinct]
+    words, fragments = set(rules.online.words), rules.online.fragments
+    online = [source in words or any(fragment in source for fragment in fragments) for source in plain]
+    return pd.Series(np.array([*online, False], dtype=bool)[rows], index=sources.index)

@@ -87,7 +87,7 @@ def shipped(horizon: datetime, folder: Path | None = None) -> Standard:
 
 
 def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day)  # noqa: DTZ001  times are local and naive throughout
+    return datetime(day.year, day.month, day.day)
 
 
 def end_of_data(frames: Mapping[str, pd.DataFrame]) -> datetime | None:

@@ -190,11 +190,11 @@ def _owned(name: str, table: str, provenance: pd.DataFrame, identity: pd.DataFra
     return pd.DataFrame(
         {
             "input": name,
-            "source_file": provenance[FILE_COLUMN].to_numpy(),
+            "source_file": provenance[FILE_COLUMN].array,
             "row_number": provenance[ROW_COLUMN].to_numpy(),
             "table": table,
-            "row_key": identity["row_key"].to_numpy(),
-            "dealer_id": identity["dealer_id"].to_numpy(),
+            "row_key": identity["row_key"].array,
+            "dealer_id": identity["dealer_id"].array,
         }
     )
 

@@ -211,7 +211,11 @@ def _problems(book: Playbook, reasons_folder: Path | None) -> Iterator[tuple[str
             other = explained.setdefault(reason, indicator)
             if other != indicator:
                 yield f"indicator_schemes.{indicator}", "playbook.explained_twice", {"reason": reason, "other": other}
+        if not book.scheme(scheme.reason):
+            yield f"indicator_schemes.{indicator}", "playbook.no_scheme", {"reason": scheme.reason}
     for code, entry in known.items():
+        if entry.level == 1 and entry.dealer_fixable and not book.scheme(entry.scheme):
+            yield f"measures.{code}", "playbook.no_scheme", {"reason": entry.scheme}
         have = len(book.scheme(code))
         if entry.level == 2 and entry.dealer_owned and have < MIN_MEASURES:
             yield f"measures.{code}", "playbook.too_few", {"have": have, "need": MIN_MEASURES}

@@ -185,7 +185,7 @@ def as_text(column: Any) -> Any:
         return column.cast(pa.int64() if whole and small else kind).cast(pa.string())
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return pa.array([_plain(value) for value in column.to_pylist()], pa.string())
-    if pa.types.is_timestamp(kind) and kind.unit == "ns" and not pc.any(pc.nanosecond(column)).as_py():
+    if pa.types.is_timestamp(kind) and kind.unit == "ns" and not pc.max(pc.nanosecond(column)).as_py():
         column = column.cast(pa.timestamp("us", kind.tz))
     return column.cast(pa.string())
 
@@ -204,6 +204,7 @@ def _read_query(spec: FileSpec) -> tuple[FileOutcome, Content | None]:
     secret = ""
     try:
         url = sa.make_url(_VARIABLE.sub(_environment, spec.url or ""))
+        url = url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
         secret = str(url.password or "")
         label = f"sql:{url.get_backend_name()}:{Path(url.database or '').name}"
         engine = sa.create_engine(url)

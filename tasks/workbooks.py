@@ -85,16 +85,14 @@ def _formulas_without_value(path: Path, file: str, sheet: str, rows: Sequence[Se
     """Formulas a program wrote without computing them: their cells read as empty."""
     if not zipfile.is_zipfile(path) or not _has_formulas(path):
         return []
-    workbook = openpyxl.load_workbook(path, read_only=True)
-    try:
+    with path.open("rb") as content:  # a name that does not end in .xlsx must not matter
+        workbook = openpyxl.load_workbook(content, read_only=True)
         cells = [
             f"{get_column_letter(cell.column)}{cell.row}"
             for line in workbook[sheet].iter_rows()
             for cell in line
             if cell.data_type == "f" and not _text(rows[cell.row - 1][cell.column - 1])
         ]
-    finally:
-        workbook.close()
     if not cells:
         return []
     named = ", ".join(cells[:_NAMED_CELLS])

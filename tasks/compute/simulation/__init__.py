@@ -1,0 +1,1 @@
+"""A simulated car brand with known truth, for demos, tests and benchmarks (docs/sample.md)."""

@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,10 @@ class Results:
                 "results.no_cycle", cycle=cycle, known=", ".join(published_cycles(root)) or "-"
             ) from None
         return cls(root, cycle, version)
+
+    def as_of(self) -> datetime:
+        """What was known when the published version was judged."""
+        return datetime.fromisoformat(json.loads((self.root / self.cycle / CURRENT).read_text("utf-8"))["as_of"])
 
     @property
     def folder(self) -> Path:

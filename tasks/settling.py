@@ -8,7 +8,6 @@ from pathlib import Path
 
 import models
 from models.catalogue.contract import contract
-from models.errors import NotAvailableError
 from models.facts import Cycle
 from models.workspace import Workspace
 from tasks.compute.known import end_of_data
@@ -35,10 +34,7 @@ def _end_of_received(workspace: Workspace) -> datetime:
         if (times := [name for name, field in entry.fields.items() if field.kind in ("datetime", "date")])
         and lake.has("received", table)
     }
-    end = end_of_data(tables)
-    if end is None:
-        raise NotAvailableError("run.no_leads")
-    return end.to_pydatetime()
+    return end_of_data(tables).to_pydatetime()
 
 
 def _last_complete_month(day: date) -> str:

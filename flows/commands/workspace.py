@@ -1,0 +1,97 @@
+"""`rematch init`, `status`, `indicators`: the workspace and what is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flows.cli import reader_locale
+from flows.commands.screen import console, say, show_table, t
+from models.errors import SettingsError
+from models.settings import SETTINGS_FILE, Settings
+from models.workspace import Workspace
+
+
+def existing(home: Path) -> Workspace:
+    """The workspace at ``home``; raises SettingsError with the remedy when there is none."""
+    if not home.is_dir():
+        raise SettingsError("settings.no_workspace", home=home)
+    return Workspace.open(home)
+
+
+def settings_text() -> str:
+    """A settings file that changes nothing: every setting with its meaning and default, commented out."""
+    lines = [f"# {t('init.settings')}", ""]
+    for name, field in Settings.model_fields.items():
+        default = field.get_default()
+        value = f'"{default}"' if isinstance(default, str) or default is None else str(default)
+        lines += [f"# {field.description}", f"# {name} = {value.replace('None', '')}", ""]
+    return "\n".join(lines)
+
+
+def init_workspace(home: Path) -> None:
+    """Make the folders, key, settings file and state database that are missing."""
+    from models.database import Database  # noqa: PLC0415
+
+    workspace = Workspace.open(home)
+    made = workspace.create()
+    file = home / SETTINGS_FILE
+    if not file.exists():
+        file.write_text(settings_text(), "utf-8")
+        made.append(file)
+    Database.of(workspace).migrate()
+    for path in made:
+        say("init.made", path=path)
+    say("init.ready", home=home)
+
+
+def show_status(home: Path) -> None:
+    """The key points of the latest runs: what is done, what is late, what failed and for whom."""
+    from models import ledger  # noqa: PLC0415
+    from models.database import Database  # noqa: PLC0415
+    from models.enums import PointState  # noqa: PLC0415
+    from models.ledger.frames import outcomes_frame  # noqa: PLC0415
+    from models.messages import text  # noqa: PLC0415
+
+    locale = reader_locale()
+    db = Database.of(existing(home))
+    db.migrate()
+    runs = ledger.runs(db)
+    if not runs:
+        say("status.none")
+        return
+    for cycle in sorted({run.cycle for run in runs}):
+        points = ledger.key_points(db, cycle)
+        show_table(
+            t("status.title", cycle=cycle),
+            [t(f"status.{name}") for name in ("step", "owner", "state", "started", "finished", "late")],
+            [
+                [
+                    point.step.label(locale),
+                    point.owner.label(locale),
+                    point.state.label(locale),
+                    f"{db.local(point.started_at):%m-%d %H:%M:%S}" if point.started_at else "",
+                    f"{db.local(point.finished_at):%m-%d %H:%M:%S}" if point.finished_at else "",
+                    t("status.is_late") if point.late else "",
+                ]
+                for point in points
+            ],
+        )
+        failed = outcomes_frame(db, cycle)
+        for row in failed[~failed["ok"].astype(bool)].itertuples():
+            console().print(f"  {row.dealer_id}: {text(row.message, locale, **row.params)}", markup=False)
+        last = [run for run in runs if run.cycle == cycle][-1]
+        if last.state is PointState.FAILED:
+            say("status.failed", reason=last.message)
+
+
+def list_indicators(*, only_missing: bool) -> None:
+    """The indicator system, or the part of it that is not computed yet with what it needs."""
+    from models.catalogue.indicators import indicators  # noqa: PLC0415
+
+    locale = reader_locale()
+    rows = [
+        [entry.code, entry.label.text(locale), entry.group, "" if entry.computed else entry.needs.text(locale)]
+        for entry in indicators().values()
+        if not (only_missing and entry.computed)
+    ]
+    show_table(t("indicators.title"), [t(f"indicators.{name}") for name in ("code", "name", "group", "needs")], rows)

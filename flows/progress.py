@@ -1,0 +1,23 @@
+"""What a run shows on the screen: one line a step as it ends, and the account of rows after the check."""
+
+from __future__ import annotations
+
+from flows.cli import reader_locale
+from flows.commands.screen import console, t
+from flows.records import RunRef, StepReport
+from models.enums import PointState
+
+_MARKS = {PointState.FINISHED: "✓", PointState.SKIPPED: "·", PointState.WITH_PROBLEMS: "!"}
+
+
+def show_step(ref: RunRef, report: StepReport) -> None:
+    """One line: step, time, figures; below it what could not be served."""
+    locale = reader_locale()
+    figures = t(f"progress.{report.step}", **report.counts) if report.state is not PointState.SKIPPED else ""
+    state = t("progress.kept") if report.state is PointState.SKIPPED else f"{report.seconds:.1f} s"
+    mark = _MARKS.get(report.state, "✗")
+    console().print(f"{mark} {ref.cycle:7} {report.step.label(locale)}  {state}  {figures}", markup=False)
+    for problem in report.problems:
+        console().print(f"    {problem}", style="yellow", markup=False)
+    for failure in report.failures:
+        console().print(f"    {failure.dealer_id}: {t('progress.failed_dealer')}", style="yellow", markup=False)

@@ -88,6 +88,9 @@ MASKS: Mapping[str, Mask] = {
 #: Expectations about the table as a whole: they have no failing rows.
 WHOLE_TABLE = frozenset({"ExpectTableRowCountToBeBetween"})
 
+#: Expectations that look at every row, empty cells included.
+PRESENCE = frozenset({"ExpectColumnValuesToNotBeNull", "ExpectColumnValuesToBeNull"})
+
 
 def failing(expectation: Any, frame: pd.DataFrame) -> np.ndarray:
     """One bool per row of ``frame``: True where the row fails ``expectation``. Raises NoMaskError."""

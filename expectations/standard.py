@@ -1,4 +1,4 @@
-"""What the suites compare with: limits as data, the codes of the reason standard, and the end of the data."""
+"""What the suites compare with: limits as data, the codes of the reason standard, and how far the data reaches."""
 
 from __future__ import annotations
 
@@ -90,8 +90,10 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day)
 
 
-def end_of_data(frames: Mapping[str, pd.DataFrame]) -> datetime | None:
+def reach_of_data(frames: Mapping[str, pd.DataFrame]) -> datetime | None:
     """The last moment of the last day the loaded rows really reach; None without any dated row.
+
+    More generous than the default ``as_of``: the few rows of a month just begun are data too, not dates of the future.
 
     Looks at every time of every table but plans and the dealers' opening days. Starting from the day the middle row
     names, it walks forward as long as days stay busy (see the constants above), so that one per cent of stray dates,

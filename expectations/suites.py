@@ -5,7 +5,10 @@ Each suite is declared against the ``Standard`` of the run. An expectation's id 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from expectations.declare import Suite
@@ -175,3 +178,13 @@ def declared(table: str, standard: Standard) -> list[Any]:
     suite = Suite(table)
     TABLES[table](suite, standard)
     return suite.expectations
+
+
+@cache
+def version() -> str:
+    """A fingerprint of the suites as shipped: rules, limits, declarations and how they are carried out."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for name in ("rules.toml", "limits.toml", "suites.py", "helpers.py", "masks.py"):
+        digest.update(folder.joinpath(name).read_bytes())
+    return digest.hexdigest()[:12]

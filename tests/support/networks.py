@@ -1,9 +1,9 @@
 """A simulator of dealer networks with known truth, to judge the judgement engine by.
 
 A dealer's level on the logit scale is persistent (tau2) + slowly moving, AR(1) (sigma2, rho) + monthly noise (nu2); its
-customers are a mix of cells (series x source) that differ in base rate. Regions have levels and monthly shocks, the market
-has a season and a drift. Plans go to the dealers with the worst raw rate of the last three months before the plan: that is
-what fools before/after comparisons.
+customers are a mix of cells (series x source) that differ in base rate. Regions have levels and monthly shocks, the
+market has a season and a drift. Plans go to the dealers with the worst raw rate of the last three months before the
+plan: that is what fools before/after comparisons.
 """
 
 from __future__ import annotations
@@ -160,11 +160,14 @@ def _plans(ids: np.ndarray, planned: np.ndarray, s: Setting) -> pd.DataFrame:
     ).assign(executed=True)
 
 
-def reason_network(seed: int, reasons: int = 12, **changes: object) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+def reason_network(
+    seed: int, reasons: int = 12, background: float = 0.12, planted: tuple[float, float] = (0.2, 0.9), **changes: object
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Defeats by reason with one true driver a dealer: (counts with a column per reason, truth, reason columns).
 
-    A dealer has its own excess of each reason (persistent, logit sd 0.15 and monthly noise); the truth names, per dealer, the
-    reason with the largest true excess of defeats per lead over what its mix would give at the peers' level.
+    A dealer deviates in each reason (lasting, log sd ``background``; monthly noise), and in one of them by a further
+    draw from the range ``planted`` (log). The truth names, per dealer, the reason with the largest true excess of
+    defeats per lead over what its mix would give at the peers' level.
     """
     s = replace(Setting(dealers=200, history=12, after=0), **changes)  # type: ignore[arg-type]
     rng = np.random.default_rng(seed)
@@ -173,9 +176,9 @@ def reason_network(seed: int, reasons: int = 12, **changes: object) -> tuple[pd.
     share = 0.6 * rng.dirichlet(np.full(reasons, 2.0))
     cell = rng.normal(0, 0.35, (reasons, cells))
     common = np.log(np.maximum(share, 0.004))[:, None] + cell
-    weight = rng.normal(0, 0.12, (s.dealers, reasons))
+    weight = rng.normal(0, background, (s.dealers, reasons))
     driver = rng.integers(reasons, size=s.dealers)
-    weight[np.arange(s.dealers), driver] += rng.uniform(0.2, 0.9, s.dealers)
+    weight[np.arange(s.dealers), driver] += rng.uniform(*planted, s.dealers)
     monthly = rng.normal(0, 0.05, (s.dealers, s.history, reasons))
     rate = np.exp(common.T[None, None] + weight[:, None, None, :] + monthly[:, :, None, :])
     peers = np.exp(common.T + (weight.mean(0)))
@@ -189,5 +192,7 @@ def reason_network(seed: int, reasons: int = 12, **changes: object) -> tuple[pd.
     frame = _frame(ids, rng.integers(s.regions, size=s.dealers), n, drawn[..., 0]).drop(columns="x")
     d, t, c = np.nonzero(n)
     frame = frame.assign(**{name: drawn[d, t, c, k] for k, name in enumerate(names)})
-    truth = pd.DataFrame({"dealer_id": ids, "driver": [names[k] for k in excess.argmax(1)], "excess": 100 * excess.max(1)})
+    truth = pd.DataFrame(
+        {"dealer_id": ids, "driver": [names[k] for k in excess.argmax(1)], "excess": 100 * excess.max(1)}
+    )
     return frame, truth, names

@@ -1,7 +1,7 @@
 """What a dealer would have done without its measure (verification.md steps 4, 5, 7).
 
-The forecast conditions on the whole history, so choosing the worst dealers for plans does not bias it; what moved everyone
-since then is read off the untreated dealers, and so is how far such forecasts miss.
+The forecast conditions on the whole history, so choosing the worst dealers for plans does not bias it; what moved
+everyone since then is read off the untreated dealers, and so is how far such forecasts miss.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import numpy as np
 from scipy import stats
 from scipy.special import gammaln
 
-from tasks.compute.judgement.model import TINY, Bools, Floats, Panel, expit
+from tasks.compute.judgement.model import TINY, Bools, Floats, Panel, expit, sums
 from tasks.compute.judgement.posterior import Fit
 from tasks.compute.judgement.prior import Shrunk, shrink
 
-DF_GRID = np.array([15.0, 20.0, 30.0, 50.0, 100.0, 1000.0])
+# Even well-behaved placebo effects get the tails of 30 degrees of freedom: the fit's own variances are estimates.
+DF_GRID = np.array([15.0, 20.0, 25.0, 30.0])
 WINSORISED = 0.05
 # Winsorising takes 17 % off the mean square of a normal variable; a little more makes up for the placebo dealers having
 # taken part in the fit (verification.md step 7).
@@ -27,8 +28,8 @@ MEAN_SQUARE = 1.24
 class Forecast:
     """Observed and expected of every dealer over the months after a plan; rates 0-1, arrays per dealer.
 
-    ``own`` is the variance of the expected rate from the dealer's own level; ``nation`` and ``region`` come from the common
-    shifts and are shared with other dealers.
+    ``own`` is the variance of the expected rate from the dealer's own level; ``nation`` and ``region`` come from the
+    common shifts and are shared with other dealers.
     """
 
     n: Floats
@@ -92,7 +93,7 @@ def forecast(history: Fit, after: Panel, ahead: int, untreated: Bools) -> Foreca
 
 
 def _month_cases(p: Panel) -> Floats:
-    return np.bincount(p.t, p.n, p.months)
+    return sums(p.t, p.n, p.months)
 
 
 def _month_shift(after: Panel, base: Floats, covariance: Floats, untreated: Bools) -> Floats:
@@ -119,7 +120,7 @@ def _month_shift(after: Panel, base: Floats, covariance: Floats, untreated: Bool
 def _region_shift(
     after: Panel, logit: Floats, covariance: Floats, untreated: Bools, region: np.ndarray, regions: int
 ) -> tuple[Shrunk, float]:
-    """One shift per region over all months after, shrunk (DerSimonian-Laird), and the variance of the national shift."""
+    """One shift per region over all months after, shrunk (DerSimonian-Laird); the variance of the national shift."""
     rate = expit(logit)
     gap = after.by_dealer(after.x - after.n * rate)
     by_month = after.by_dealer_month(after.n * rate * (1 - rate))
@@ -148,7 +149,7 @@ def _calibrated(f: Forecast, placebo: Bools) -> Forecast:
 
 
 def p_values(f: Forecast) -> tuple[Floats, Floats]:
-    """One-sided p of "better" and of "worse" per dealer: mid-p of the beta-binomial, then Student-t tails; NaN without cases."""
+    """One-sided p of "better" and of "worse": mid-p of the beta-binomial, then Student-t tails; NaN without cases."""
     seen = f.n > 0
     up = np.full(len(f.n), np.nan)
     score = stats.norm.isf(np.clip(_upper(f, seen), 1e-12, 1 - 1e-12))

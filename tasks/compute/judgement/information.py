@@ -1,4 +1,4 @@
-"""How many months a verdict takes (verification.md step 9): said when a plan is made, and again while evidence is short."""
+"""How many months a verdict takes (verification.md step 9): said when a plan is made, and while evidence is short."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def standard_errors(
 ) -> Floats:
     """Standard error of the effect (rate, 0-1) after 1, 2, ... H months: dealers x H.
 
-    ``covariance`` of the levels (dealers x H x H), ``cases`` per month, expected ``rate``, ``shared`` variance of the common
-    shifts (rate squared).
+    ``covariance`` of the levels (dealers x H x H), ``cases`` per month, expected ``rate``, ``shared`` variance of the
+    common shifts (rate squared).
     """
     horizon = covariance.shape[1]
     months = np.arange(1, horizon + 1)
@@ -52,10 +52,12 @@ def months_needed(
 ) -> pd.Series[int]:
     """Months after which a measure of this target can be verified for a dealer of this size; missing: only in the pool.
 
-    Works before any fit: ``prior`` says how dealers differ, ``history`` how many months are known, ``untreated`` how many
-    dealers (of the same size) show the common shift.
+    Works before any fit: ``prior`` says how dealers differ, ``history`` how many months are known, ``untreated`` how
+    many dealers (of the same size) show the common shift.
     """
-    n, p, target = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, float)) for v in (leads_per_month, base_rate, target_points)))
+    n, p, target = np.broadcast_arrays(
+        *(np.atleast_1d(np.asarray(v, float)) for v in (leads_per_month, base_rate, target_points))
+    )
     info = np.repeat((n * p * (1 - p))[:, None], history, axis=1)
     ahead = np.arange(history + 1, history + 1 + max(horizons))
     _, covariance = predict(prior, np.zeros_like(info), info, ahead)
@@ -85,9 +87,8 @@ def plan_months(fit: Fit, target_points: pd.Series[float], options: Options | No
     table = pd.DataFrame({"dealer_id": as_text(target_points.index.to_numpy(object))})
     table.loc[known, "cases_per_month"] = cases
     table.loc[known, "se_points_3"] = 100 * se[:, 2]
-    needed = pd.Series(pd.NA, index=table.index, dtype="Int64")
-    needed[known] = first_enough(se, target_points.to_numpy(float)[known], options.horizons).to_numpy()
-    return table.assign(months_needed=needed)
+    needed = first_enough(se, list(target_points[known]), options.horizons)
+    return table.assign(months_needed=needed.set_axis(np.flatnonzero(known)).reindex(table.index))
 
 
 def _rates(fit: Fit) -> Floats:
@@ -95,4 +96,4 @@ def _rates(fit: Fit) -> Floats:
     n = fit.panel.by_dealer(fit.panel.n)
     overall = fit.panel.x.sum() / fit.panel.n.sum()
     fitted = fit.panel.by_dealer(fit.panel.x) - fit.score.sum(1)
-    return np.where(n > 0, fitted / np.maximum(n, 1), overall)
+    return np.asarray(np.where(n > 0, fitted / np.maximum(n, 1), overall))

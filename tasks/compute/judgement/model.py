@@ -21,13 +21,19 @@ COUNT_COLUMNS = ("dealer_id", "region_id", "month", "cell", "n", "x")
 # alone; it keeps a month without any event, or a cell with three leads, from running off to infinity.
 LOOSE_SD = 2.0
 TINY = 1e-12
+MOST_MONTHS = 600  # a month written like 202401 would ask for a matrix of 16,000 years
+
+
+def sums(group: Ints, values: Floats, groups: int) -> Floats:
+    """Sum of ``values`` in each of the groups 0..groups-1."""
+    return np.bincount(group, values, groups).astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Panel:
     """Counts in long form with integer codes; every array ``d, t, c, n, x`` has one entry per row.
 
-    ``x`` counts the events that are good: an indicator where lower is better is turned (``turned``) into its complement.
+    ``x`` counts the good events: an indicator where lower is better is ``turned`` into its complement.
     """
 
     dealers: NDArray[np.object_]
@@ -50,11 +56,11 @@ class Panel:
     def by_dealer_month(self, values: Floats) -> Floats:
         """Sums of a per-row value as a dealers x months matrix."""
         size = len(self.dealers) * self.months
-        return np.bincount(self.d * self.months + self.t, values, size).reshape(self.shape)
+        return sums(self.d * self.months + self.t, values, size).reshape(self.shape)
 
     def by_dealer(self, values: Floats) -> Floats:
         """Sums of a per-row value per dealer."""
-        return np.bincount(self.d, values, len(self.dealers))
+        return sums(self.d, values, len(self.dealers))
 
     def between(self, first: int, last: int) -> Panel:
         """The rows of months first..last (numbers from 1), renumbered so that ``first`` becomes month 1."""
@@ -80,12 +86,11 @@ def panel(counts: pd.DataFrame, *, higher_is_better: bool = True, months: int | 
     missing = [column for column in COUNT_COLUMNS if column not in counts.columns]
     if missing:
         raise SourceError("judge.frame.missing_column", column=missing[0], columns=", ".join(COUNT_COLUMNS))
-    n, x = (_whole(counts, column, 0) for column in ("n", "x"))
+    n = _whole(counts, "n", 0)
+    x = events(counts, "x", n)
     month = _whole(counts, "month", 1)
-    more = np.flatnonzero(x > n)
-    if more.size:
-        row = int(more[0])
-        raise SourceError("judge.frame.more_events", row=row + 1, n=int(n[row]), x=int(x[row]))
+    for row in np.flatnonzero(month > MOST_MONTHS):
+        raise SourceError("judge.frame.month_too_large", row=int(row) + 1, month=int(month[row]), most=MOST_MONTHS)
     d, dealers = pd.factorize(counts["dealer_id"], sort=True)
     g, regions = pd.factorize(counts["region_id"].fillna(""), sort=True)
     c, cells = pd.factorize(counts["cell"].fillna(""), sort=True)
@@ -107,6 +112,16 @@ def panel(counts: pd.DataFrame, *, higher_is_better: bool = True, months: int | 
         x if higher_is_better else n - x,
         turned=not higher_is_better,
     )
+
+
+def events(counts: pd.DataFrame, column: str, n: Floats) -> Floats:
+    """The event counts of one column; raises SourceError when one is no whole number or exceeds its cases ``n``."""
+    x = _whole(counts, column, 0)
+    more = np.flatnonzero(x > n)
+    if more.size:
+        row = int(more[0])
+        raise SourceError("judge.frame.more_events", row=row + 1, column=column, n=int(n[row]), x=int(x[row]))
+    return x
 
 
 def _whole(counts: pd.DataFrame, column: str, least: int) -> Floats:
@@ -138,24 +153,19 @@ class NetworkModel:
         return self.month[p.t] + self.cell[p.c]
 
 
-def network(p: Panel, offset: Floats | None = None) -> NetworkModel:
+def network(p: Panel) -> NetworkModel:
     """Binomial GLM of the totals per month and cell, by Newton's method, with a loose prior on the effects.
 
-    ``offset`` (per row, log-odds) is left out of the effects; with it the fit works on the rows instead of the totals.
     The counts must hold both events and non-events.
     """
-    if offset is None:
-        size = p.months * len(p.cells)
-        key = p.t * len(p.cells) + p.c
-        n, x = np.bincount(key, p.n, size), np.bincount(key, p.x, size)
-        t, c = np.divmod(np.flatnonzero(n), len(p.cells))
-        n, x, shift = n[n > 0], x[n > 0], np.zeros(len(t))
-    else:
-        t, c, n, x, shift = p.t, p.c, p.n, p.x, offset
-    return _newton(t, c, n, x, shift, p.months, len(p.cells))
+    size = p.months * len(p.cells)
+    key = p.t * len(p.cells) + p.c
+    n, x = sums(key, p.n, size), sums(key, p.x, size)
+    filled = np.flatnonzero(n)
+    return _newton(filled // len(p.cells), filled % len(p.cells), n[filled], x[filled], p.months, len(p.cells))
 
 
-def _newton(t: Ints, c: Ints, n: Floats, x: Floats, shift: Floats, months: int, cells: int) -> NetworkModel:
+def _newton(t: Ints, c: Ints, n: Floats, x: Floats, months: int, cells: int) -> NetworkModel:
     total = x.sum() / n.sum()
     mean = float(np.log(total / (1 - total)))
     size = 1 + months + cells
@@ -164,7 +174,7 @@ def _newton(t: Ints, c: Ints, n: Floats, x: Floats, shift: Floats, months: int, 
     penalty = np.full(size, LOOSE_SD**-2)
     penalty[0] = 0.0
     for _ in range(50):
-        rate = expit(b[0] + b[1 + t] + b[1 + months + c] + shift)
+        rate = expit(b[0] + b[1 + t] + b[1 + months + c])
         w = n * rate * (1 - rate)
         score = _stack(t, c, x - n * rate, months, cells) - penalty * b
         hessian = _information(t, c, w, months, cells) + np.diag(penalty)

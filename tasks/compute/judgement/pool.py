@@ -1,4 +1,4 @@
-"""Many tests and many dealers at once: false discovery rates, pooled effects, shrinkage (verification.md steps 8 and 10)."""
+"""Many tests and many dealers at once: false discovery rates, pooled effects, shrinkage (verification.md 8, 10)."""
 
 from __future__ import annotations
 
@@ -151,7 +151,10 @@ def _pooled(reason: object, measure: object, group: pd.DataFrame) -> dict[str, o
 def _shared(used: pd.DataFrame, weight: Floats) -> float:
     """Variance of the weighted mean from errors shared by the dealers of one cohort, and of one region in it."""
     total = 0.0
-    for keys, column in ((["start", "months"], "nation_se_points"), (["start", "months", "region_id"], "region_se_points")):
+    for keys, column in (
+        (["start", "months"], "nation_se_points"),
+        (["start", "months", "region_id"], "region_se_points"),
+    ):
         group = used.groupby(keys).ngroup().to_numpy()
         sums = np.bincount(group, weight * used[column].to_numpy(float))
         total += float((sums**2).sum())

@@ -1,4 +1,4 @@
-"""How much dealers really differ, and how fast that changes: the prior, estimated from the data (verification.md step 2)."""
+"""How much dealers really differ, and how fast that changes: the prior, from the data (verification.md step 2)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Prior:
 
 
 def autocovariance(r: Residuals) -> tuple[Floats, Floats]:
-    """Covariance C(k) of a dealer's residuals k months apart, sampling variance taken off, and the weight behind each."""
+    """Covariance C(k) of a dealer's residuals k months apart, sampling variance taken off; the weight behind each."""
     months = r.gap.shape[1]
     seen = r.info > 0
     w = np.divide(r.info, 1.0 + STEADY * r.info, out=np.zeros_like(r.info), where=seen)  # = 1/(v + .05)

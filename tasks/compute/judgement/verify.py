@@ -68,20 +68,24 @@ def verify(
 
     ``counts``: see ``model.panel``; history before the plans, and the months after. ``plans``: dealer_id, measure_id,
     target_points (promised improvement), start (first whole month after execution); optional: executed (True, False,
-    missing = unknown), issued_after (last month known when the dealer was chosen, default start - 1), target (rate that
-    was promised), judge (False: marks the dealer as treated, but gives no row), plan_id, measure, reason (handed through).
-    ``alone``: judge each look as if it were the only one (p <= .10); otherwise p <= .03 at each look, and a measure with
-    a verdict at one look has no row at later ones.
+    missing = unknown), issued_after (last month known when the dealer was chosen, default start - 1), target (rate
+    that was promised), judge (False: marks the dealer as treated, but gives no row), plan_id, measure, reason (handed
+    through). ``alone``: judge each look as if it were the only one (p <= .10); otherwise p <= .03 at each look, and a
+    measure with a verdict at one look has no row at later ones.
 
     Returns EFFECT_COLUMNS. Effects, intervals and standard errors are percentage points, positive = better, also where
     a lower rate is better; value and expected are rates as counted. A measure that cannot be judged has empty figures,
-    the verdict not_enough_evidence and in ``reason_key`` the message that says why; ``notes`` holds message keys of what
-    weakens the comparison. Raises SourceError for impossible counts, an unknown dealer, or a plan after the last month.
+    the verdict not_enough_evidence and in ``reason_key`` the message that says why; ``notes`` holds message keys of
+    what weakens the comparison. Raises SourceError for impossible counts, an unknown dealer, or a plan after the end.
     """
     options = options or Options()
     p = panel(counts, higher_is_better=higher_is_better)
     table = _plan_table(plans, p)
-    frames = [rows for _, cohort in table.groupby(["issued_after", "start"]) for rows in _cohort(p, table, cohort, looks, options)]
+    frames = [
+        rows
+        for _, cohort in table.groupby(["issued_after", "start"])
+        for rows in _cohort(p, table, cohort, looks, options)
+    ]
     passed = [column for column in PASSED if column in table.columns]
     if not frames:
         return pd.DataFrame(columns=[*EFFECT_COLUMNS, *passed])
@@ -106,7 +110,7 @@ def _plan_table(plans: pd.DataFrame, p: Panel) -> pd.DataFrame:
         table["issued_after"] = table["start"] - 1
     if "judge" not in table:
         table["judge"] = True
-    place = pd.Index(p.dealers).get_indexer(table["dealer_id"])
+    place = pd.Index(p.dealers).get_indexer(pd.Index(table["dealer_id"]))
     for row in np.flatnonzero(place < 0):
         raise SourceError("judge.frame.unknown_dealer", row=int(row) + 1, dealer=table["dealer_id"].iloc[row])
     for row in np.flatnonzero(table["issued_after"].to_numpy() > p.months):
@@ -165,7 +169,9 @@ def _untreated(p: Panel, table: pd.DataFrame, start: int, look: int, options: Op
 
 
 def _frame(p: Panel, due: pd.DataFrame, months: int) -> pd.DataFrame:
-    kept = [column for column in ("dealer_id", "measure_id", "start", "executed", "target_points", *PASSED) if column in due]
+    kept = [
+        column for column in ("dealer_id", "measure_id", "start", "executed", "target_points", *PASSED) if column in due
+    ]
     frame = due[kept].reset_index(drop=True)
     place = due["_place"].to_numpy()
     frame["region_id"] = pd.Series(p.regions[p.region[place]], dtype="str")
@@ -198,7 +204,9 @@ def _judged(
     low, high = interval(found)
     n, x = found.n[at], found.x[at]
     months_known = (history.panel.by_dealer_month(history.panel.n) > 0).sum(1)[at]
-    why = np.select([n == 0, months_known < options.minimum_history], ["judge.why.no_cases", "judge.why.short_history"], "")
+    why = np.select(
+        [n == 0, months_known < options.minimum_history], ["judge.why.no_cases", "judge.why.short_history"], ""
+    )
     known = why == ""
 
     def shown(values: Floats, scale: float = 1.0) -> Floats:
@@ -286,7 +294,7 @@ def _decided(effects: pd.DataFrame, options: Options, p_limit: float) -> pd.Data
     idle = effects["executed"].eq(False).fillna(False).to_numpy(bool)
     for column in ("q_up", "q_down", "shrunk_points", "p_up", "p_down", "lo90", "hi90", "effect_points", "se_points"):
         effects[column] = effects[column].astype(float)
-    for _, rows in effects.groupby("months").groups.items():
+    for rows in effects.groupby("months").groups.values():
         counted = ~idle[rows]
         part = effects.loc[rows]
         for q, p in (("q_up", "p_up"), ("q_down", "p_down")):
@@ -349,4 +357,3 @@ def facts(effects: pd.DataFrame) -> list[Effect]:
         )
         for row in effects.to_dict("records")
     ]
-

@@ -4,11 +4,13 @@
 interval leaves out zero or its q value is at most ``q_limit``. Both come from the shrunk fit over all dealers, so that
 a small dealer's chance swing and the many comparisons at once are already allowed for (verification.md).
 
-**Deals at stake** over the window, from the gap ``g`` (rate 0-1, bad side positive) to what dealers of the same mix do:
+**Deals at stake** over the window, from the shrunk gap ``g`` (rate 0-1, bad side positive) to what dealers of the same
+mix do:
 
 - step of the funnel: ``g x leads reaching the step x the expected rates of the steps after it``. With the expected
-  rates downstream, the stakes of all steps add up exactly to (expected - actual) orders through the funnel. Where a
-  later step has no expectation, ``expected close rate / expected rates up to this step`` stands in for those after it.
+  rates downstream, the stakes of all steps add up to the funnel's expected less its actual orders (exactly so for
+  unshrunk gaps). Where a later step has no expectation, ``expected close rate / expected rates up to this step``
+  stands in for those after it.
 - leads given up or left lying: ``g x cases x expected close rate``: they would have had the usual chance.
 - reason: ``g x closed leads``, its excess defeats. Gaps per lead of all reasons add up to the dealer's whole gap.
 - close rate: ``g x closed leads``; only where steps and reasons explain less than half of it.
@@ -115,7 +117,8 @@ class _Standards:
         if scheme is not None and scheme.stake is Stake.STEP:
             return indicator
         reason = indicator.removeprefix(REASON_PREFIX) if scheme is None else scheme.reason
-        return self.step_of.get(reason, self.reasons[reason].scheme or reason)
+        served_as = self.reasons[reason].scheme or reason
+        return self.step_of.get(served_as, served_as)
 
     def relevant(self, indicator: str) -> bool:
         """Whether a finding in ``indicator`` can lead anywhere."""

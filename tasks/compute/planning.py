@@ -203,13 +203,14 @@ def _deals(problems: Sequence[Problem]) -> float:
 def _mended(desk: _Desk, found: Diagnosis, tried: Sequence[TriedMeasure], seen: Mapping[str, int]) -> _Outcome:
     """The plan of a dealer with problems of its own to mend."""
     worth = {"problems": len(found.problems), "deals": _deals(found.problems)}
-    measures = tuple(one for problem in found.problems for one in _measures(desk, problem, found.levels, tried))
+    schemes = {problem.reason: problem for problem in reversed(found.problems)}  # two findings may share one scheme
+    leading = [problem for problem in found.problems if schemes[problem.reason] is problem]
+    measures = tuple(one for problem in leading for one in _measures(desk, problem, found.levels, tried))
     if not measures:
-        reasons = {problem.reason for problem in found.problems}
-        since = min(one.cycle for one in tried if one.under_way and one.reason in reasons)
+        since = min(one.cycle for one in tried if one.under_way and one.reason in schemes)
         return _Outcome(PlanKind.KEEP, "under_way", {**worth, "since": since})
     proposed = {measure.reason for measure in measures}
-    again = [problem for problem in found.problems if problem.reason in proposed]
+    again = [problem for problem in leading if problem.reason in proposed]
     repeated = _repeated(again, tried, desk.rules.coaching_after)
     if repeated is not None:
         note, problem, plans = repeated

@@ -94,9 +94,9 @@ def test_a_step_whose_rest_nobody_knows_is_no_problem_with_deals():
 
 
 def test_a_reason_costs_its_excess_defeats():
-    found = diagnosed(*NORMAL_STEPS, row("reason:price_trade_in", 200, 0.10, 0.06, 3.5))
+    found = diagnosed(*NORMAL_STEPS, row("reason:price_trade_in_price", 200, 0.10, 0.06, 3.5))
     (problem,) = found.problems
-    assert problem.reason == "price_trade_in"
+    assert problem.reason == "price_trade_in_price"
     assert problem.deals_at_stake == pytest.approx(0.035 * 200)  # 7 deals
 
 
@@ -140,7 +140,7 @@ def test_a_dealer_with_few_closings_or_nothing_comparable_is_not_judged():
 
 
 def test_a_finding_of_less_than_half_a_deal_is_left_alone():
-    small = row("reason:price_trade_in", 200, 0.022, 0.02, 0.2, half=0.1)  # 0.4 deals
+    small = row("reason:price_trade_in_price", 200, 0.022, 0.02, 0.2, half=0.1)  # 0.4 deals
     assert diagnosed(*NORMAL_STEPS, small).problems == ()
     assert diagnosed(*NORMAL_STEPS, small, rules=DiagnosisRules(smallest_deals=0.3)).problems
 
@@ -196,8 +196,10 @@ class TestTheCloseRateItself:
         assert problem.deals_at_stake == pytest.approx(5)
 
     def test_is_left_out_when_a_reason_explains_half_of_it(self):
-        found = diagnosed(*NORMAL_STEPS[:3], self.WEAK, row("reason:price_trade_in", 200, 0.10, 0.06, 1.25, half=1))
-        assert [one.indicator for one in found.problems] == ["reason:price_trade_in"]
+        found = diagnosed(
+            *NORMAL_STEPS[:3], self.WEAK, row("reason:price_trade_in_price", 200, 0.10, 0.06, 1.25, half=1)
+        )
+        assert [one.indicator for one in found.problems] == ["reason:price_trade_in_price"]
 
     def test_is_left_out_when_the_product_explains_it(self):
         found = diagnosed(*NORMAL_STEPS[:3], self.WEAK, row("reason:product_power", 200, 0.10, 0.06, 4.0))
@@ -227,11 +229,11 @@ def test_a_bare_level_1_filing_is_served_by_the_scheme_of_its_level():
 
 
 def test_at_most_the_set_number_of_problems_the_largest_first():
-    reasons = ("price_trade_in", "process_no_trust", "record_misjudged", "supply_no_stock")
+    reasons = ("price_trade_in_price", "process_no_trust", "record_misjudged", "supply_no_stock")
     rows = [row(f"reason:{code}", 200, 0.1, 0.05, gap) for code, gap in zip(reasons, (3, 6, 4, 5), strict=True)]
     found = diagnosed(*NORMAL_STEPS, *rows)
     assert [one.reason for one in found.problems] == ["process_no_trust", "supply_no_stock", "record_misjudged"]
-    assert [one.reason for one in found.further] == ["price_trade_in"]
+    assert [one.reason for one in found.further] == ["price_trade_in_price"]
     two = diagnosed(*NORMAL_STEPS, *rows, settings=_Settings(max_problems=2))
     assert len(two.problems) == 2
 
@@ -243,8 +245,8 @@ def test_examples_of_customers_are_at_most_twenty():
 
 
 def test_each_dealer_is_judged_by_its_own_rows():
-    weak = row("reason:price_trade_in", 200, 0.10, 0.06, 3.5)
-    other = row("reason:price_trade_in", 200, 0.06, 0.06, 0.0, dealer="D2")
+    weak = row("reason:price_trade_in_price", 200, 0.10, 0.06, 3.5)
+    other = row("reason:price_trade_in_price", 200, 0.06, 0.06, 0.0, dealer="D2")
     found = diagnose(
         pd.DataFrame([weak, other]),
         {"D1": 200, "D2": 200, "D3": 200},

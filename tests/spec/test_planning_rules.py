@@ -173,8 +173,8 @@ class TestMeasures:
         assert len(planned(found(problem(one), levels=[one, order])).measures) == 1
 
     def test_a_lower_is_better_indicator_is_moved_down(self):
-        one = level("reason:price_trade_in", 0.12, 6.0, half=0.5, cases=900, expected=0.06)
-        (measure,) = planned(found(problem(one, "price_trade_in"), levels=[one])).measures
+        one = level("reason:price_trade_in_price", 0.12, 6.0, half=0.5, cases=900, expected=0.06)
+        (measure,) = planned(found(problem(one, "price_trade_in_price"), levels=[one])).measures
         assert (measure.measure, measure.target_points) == ("trade_in_on_the_spot", 3.0)
         assert measure.target == pytest.approx(0.09)
 
@@ -229,10 +229,10 @@ class TestEarlierPlans:
             assert plan.note_params["since"] == "2024-12"
 
     def test_other_reasons_go_on(self):
-        one, two = level(), level("reason:price_trade_in", 0.12, 6.0, half=0.5, cases=900)
-        both = found(problem(one), problem(two, "price_trade_in"), levels=[one, two])
+        one, two = level(), level("reason:price_trade_in_price", 0.12, 6.0, half=0.5, cases=900)
+        both = found(problem(one), problem(two, "price_trade_in_price"), levels=[one, two])
         plan = planned(both, tried=[tried(state=PlanState.IN_PROGRESS, executed=None)])
-        assert [m.reason for m in plan.measures] == ["price_trade_in"]
+        assert [m.reason for m in plan.measures] == ["price_trade_in_price"]
 
     def test_twice_without_effect_calls_for_coaching(self):
         history = [

@@ -110,6 +110,7 @@ def _calls(network: Network, draws: Draws, leads: Columns) -> None:
     """Revisit calls: times (lead x call), how many were made, and at which the customer was reached (0: never)."""
     n = len(leads["fate"])
     covered = draws.uniform("covered", n) < network.dealers.coverage[leads["dealer"]]
+    covered &= leads["filed_before"] == NEVER  # so that no answer can be taken for one about the earlier filing
     covered &= (leads["defeated"] != NEVER) & ~np.isin(leads["fate"], fates.EXCLUDED)
     hidden = leads["fate"] == fates.FATE_OF["record_out_of_reach"]
     answers = draws.uniform("answers", (n, CALLS)) < np.where(hidden, 0.06, 0.6)[:, None]

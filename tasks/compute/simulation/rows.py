@@ -60,6 +60,8 @@ def lead_rows(network: Network, settled: Settled, month: int) -> pd.DataFrame:
     touched = np.zeros(len(c["fate"]), bool)
     for name in _CHANGES:
         touched |= filings.in_month(network, c[name], month)
+    if month == 0:  # the first export also brings what is open from before
+        touched |= (c["created"] < end) & (c["close"] >= end)
     rows = np.flatnonzero(touched & settled.exists & (c["created"] < end))
     c = {name: values[rows] for name, values in c.items() if name != "call_times"}
     person, n = c["person"], len(rows)
@@ -160,7 +162,7 @@ def _by_share(shares: tuple[float, ...], uniform: Floats) -> Ints:
 def filings_in(network: Network, settled: Settled, month: int) -> tuple[Ints, Ints, Flags]:
     """Filings exported for ``month``: row of the lead, time of the filing, whether it is an earlier one, later undone.
 
-    A few are exported with the month after they were made.
+    A few are exported with the month after they were made; what was filed before the first month is never exported.
     """
     c, parts = settled.leads, []
     for name, earlier in (("filed_before", True), ("defeated", False)):
@@ -168,7 +170,7 @@ def filings_in(network: Network, settled: Settled, month: int) -> tuple[Ints, In
         due = (filings.in_month(network, at, month) & ~c["late"]) | (
             filings.in_month(network, at, month - 1) & c["late"]
         )
-        rows = np.flatnonzero(due & settled.exists)
+        rows = np.flatnonzero(due & settled.exists & (at >= month_start(network, 0)))
         parts.append((rows, at[rows], np.full(len(rows), earlier)))
     rows, at, earlier_ones = (np.concatenate(column) for column in zip(*parts, strict=True))
     return rows, at, earlier_ones
@@ -207,6 +209,7 @@ def revisit_rows(network: Network, settled: Settled, month: int) -> pd.DataFrame
     every, parts = settled.leads, []
     for call in range(filings.CALLS):
         due = filings.in_month(network, every["call_times"][:, call], month) & (every["calls"] > call) & settled.exists
+        due &= every["defeated"] >= month_start(network, 0)
         rows = np.flatnonzero(due)
         parts.append((rows, np.full(len(rows), call + 1), every["call_times"][rows, call]))
     rows, attempt, called = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -281,7 +284,8 @@ def sale_facts(network: Network, settled: Settled, month: int) -> dict[str, Arra
     later = np.arange(len(rows)) >= wins.sum()
     number = settled.numbers(rows)
     sister = later & (c["twist"][rows] == SISTER_SALE)
-    unknown = np.where(later, sister | (hashed(number, 51) < 0.7), hashed(number, 51) < 0.12)
+    before = c["close"][rows] < month_start(network, 0)
+    unknown = np.where(later, sister | before | (hashed(number, 51) < 0.7), hashed(number, 51) < 0.12)
     paid = np.where(sister & (c["price_class"][rows] == 1), c["price_paid"][rows], c["quoted_price"][rows] * 0.995)
     return {
         "dealer": np.where(sister, c["sister"][rows], c["dealer"][rows]),

@@ -123,6 +123,9 @@ def _destination(c: Columns, evidence: Ints, earlier: Flags) -> Ints:
     by_revisit = evidence == EVIDENCE.index("revisit")
     stated = np.where(c["declared_destination"] < 0, filings.UNKNOWN, c["declared_destination"])
     stated = np.where(evidence == EVIDENCE.index("sister_sale"), filings.SAME_BRAND, stated)
+    stated = np.where(evidence == EVIDENCE.index("sister_lead"), filings.NOT_PURCHASED, stated)
+    premature = (evidence == EVIDENCE.index("premature")) & (stated != filings.NOT_PURCHASED)
+    stated = np.where(premature, filings.UNKNOWN, stated)
     return np.where(earlier, -1, np.where(by_revisit, c["said_destination"], stated))
 
 

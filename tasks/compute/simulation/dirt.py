@@ -1,0 +1,213 @@
+"""Rows as they should not be: every kind of bad row of domain.md sections 12 and 14, planted and listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.compute.simulation.draws import Array, Draws, Ints
+
+#: one row per planted row: ``row_number`` counts data rows of ``file`` from 1, ``column`` is empty for whole rows,
+#: ``severity`` is what domain.md section 14 says becomes of it (quarantine, warn, duplicate)
+MARK_COLUMNS = ("month", "table", "row_number", "row_key", "dealer_id", "type", "column", "severity")
+
+#: share of ``late`` filings is drawn with the filings themselves; they are listed here with the others
+LATE = "late_filing"
+
+_Spoil = Callable[[pd.DataFrame, Ints, np.random.Generator], None]
+
+
+@dataclass(frozen=True)
+class Dirt:
+    """One kind of bad row: where it can be planted, how, and what is expected to become of it."""
+
+    kind: str
+    table: str
+    column: str
+    spoil: _Spoil
+    possible: Callable[[pd.DataFrame], Array] = lambda frame: np.ones(len(frame), bool)
+    severity: str = "quarantine"
+    copy: bool = False  # planted as an additional row, a spoilt copy of another
+
+
+def _put(frame: pd.DataFrame, column: str, rows: Ints, values: object) -> None:
+    changed: Any = frame[column].array.copy()
+    changed[rows] = values
+    frame[column] = changed
+
+
+def _set(column: str, *values: object) -> _Spoil:
+    def spoil(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+        chosen = [values[choice] for choice in rng.integers(0, len(values), len(rows))]
+        _put(frame, column, rows, chosen if len(rows) else [])
+
+    return spoil
+
+
+def _shift(column: str, base: str, days: int) -> _Spoil:
+    """``column`` becomes the time in ``base`` moved by about ``days``."""
+
+    def spoil(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+        moved = frame[base].iloc[rows] + pd.to_timedelta(days + np.sign(days) * rng.integers(0, 3, len(rows)), unit="D")
+        _put(frame, column, rows, moved.to_numpy())
+
+    return spoil
+
+
+def _won_with_defeat(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+    _shift("defeated_at", "ordered_at", 2)(frame, rows, rng)
+
+
+def _break_phone(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+    phone = frame["phone"].iloc[rows]
+    broken = np.select(
+        [np.arange(len(rows)) % 4 == turn for turn in range(3)], [phone.str[:10], "1" + phone, "0" * 11], "未留电话"
+    )
+    _put(frame, "phone", rows, broken.tolist())
+
+
+def _negate(column: str) -> _Spoil:
+    def spoil(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+        wrong = np.where(rng.random(len(rows)) < 0.5, 0.0, -frame[column].iloc[rows])
+        _put(frame, column, rows, wrong)
+
+    return spoil
+
+
+def _other_content(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+    budget = 50_000.0 + 1_000 * rng.integers(0, 40, len(rows))
+    _put(frame, "budget", rows, budget + 1.0)  # no real budget ends so
+    _set("source", "其他渠道")(frame, rows, rng)
+
+
+def _unknown_lead(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+    _put(frame, "lead_id", rows, [f"XX{number:010d}" for number in rng.integers(0, 10**10, len(rows))])
+
+
+def _same(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+    """An exact copy needs no change."""
+
+
+def _has(*columns: str) -> Callable[[pd.DataFrame], Array]:
+    return lambda frame: frame[list(columns)].notna().all(axis=1).to_numpy()
+
+
+def _status(status: str) -> Callable[[pd.DataFrame], Array]:
+    return lambda frame: (frame["status"] == status).fillna(False).to_numpy(bool)
+
+
+_FUTURE = pd.Timestamp("2099-12-31 12:00:00")
+
+KINDS: tuple[Dirt, ...] = (
+    Dirt("missing_required", "leads", "phone", _set("phone", None)),
+    Dirt("missing_required", "leads", "series", _set("series", None)),
+    Dirt("missing_required", "leads", "created_at", _set("created_at", None)),
+    Dirt("missing_required", "leads", "lead_id", _set("lead_id", None)),
+    Dirt("unknown_dealer", "leads", "dealer_id", _set("dealer_id", "D9901", "D9902", "测试店")),
+    Dirt("malformed_phone", "leads", "phone", _break_phone),
+    Dirt("status_against_timestamps", "leads", "defeated_at", _won_with_defeat, _status("won")),
+    Dirt("status_against_timestamps", "leads", "defeated_at", _set("defeated_at", None), _status("defeated")),
+    Dirt(
+        "defeated_before_created", "leads", "defeated_at", _shift("defeated_at", "created_at", -3), _status("defeated")
+    ),
+    Dirt("future_date", "leads", "created_at", _set("created_at", _FUTURE)),
+    Dirt("age_out_of_range", "leads", "age", _set("age", 7, 160), severity="warn"),
+    Dirt("non_positive_price", "leads", "list_price", _negate("list_price"), _has("list_price"), "warn"),
+    Dirt(
+        "test_drive_before_visit",
+        "leads",
+        "test_drive_at",
+        _shift("test_drive_at", "visited_at", -2),
+        _has("test_drive_at", "visited_at"),
+        "warn",
+    ),
+    Dirt("duplicate_id", "leads", "", _other_content, copy=True),
+    Dirt("exact_duplicate", "leads", "", _same, severity="duplicate", copy=True),
+    Dirt("unknown_reason", "defeats", "reason_code", _set("reason_code", "other", "Z99", "客户没说"), severity="warn"),
+    Dirt("orphan", "defeats", "lead_id", _unknown_lead, copy=True),
+    Dirt("exact_duplicate", "defeats", "", _same, severity="duplicate", copy=True),
+    Dirt("orphan", "revisits", "lead_id", _unknown_lead, copy=True),
+    Dirt("malformed_phone", "sales", "phone", _break_phone),
+    Dirt("non_positive_price", "sales", "price", _negate("price"), severity="warn"),
+)
+
+_KEYS = {"leads": "lead_id", "defeats": "lead_id", "revisits": "lead_id", "sales": "sale_id"}
+
+
+def soil(
+    tables: Mapping[str, pd.DataFrame], rate: float, seed: int, month: int, month_name: str
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """The tables of a month with about ``rate`` of the rows of each table spoilt, and the list of those rows.
+
+    Every kind of its table is planted alike, at least once where rows allow it and ``rate`` is above 0; no row is
+    spoilt twice. Copies stand at the end. Columns of the list: ``MARK_COLUMNS``.
+    """
+    soiled, marks = dict(tables), [_no_marks()]
+    for table in _KEYS:
+        kinds = [kind for kind in KINDS if kind.table == table]
+        if rate > 0 and len(tables[table]):
+            rng = Draws(seed, month, "dirt").rng(table)
+            soiled[table], found = _soil_table(tables[table], kinds, rate, rng)
+            marks.append(found.assign(table=table, month=month_name))
+    return soiled, pd.concat(marks, ignore_index=True)[list(MARK_COLUMNS)]
+
+
+def late_marks(defeats: pd.DataFrame, truth: pd.DataFrame, month_name: str) -> pd.DataFrame:
+    """The filings exported a month late, as marks; ``truth`` has the rows of ``defeats`` in their order."""
+    rows = np.flatnonzero(truth["late"].to_numpy(bool))
+    marks = _marks(defeats, rows, rows + 1, Dirt(LATE, "defeats", "defeated_at", _same, severity="warn"))
+    return marks.assign(dealer_id=truth["dealer_id"].iloc[rows].to_numpy(), month=month_name)[list(MARK_COLUMNS)]
+
+
+def _soil_table(
+    frame: pd.DataFrame, kinds: list[Dirt], rate: float, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    frame, n = frame.copy(), len(frame)
+    each = max(1, round(n * rate / len(kinds)))
+    free = np.ones(n, bool)
+    copies: list[pd.DataFrame] = []
+    marks: list[pd.DataFrame] = []
+    for kind in kinds:
+        candidates = np.flatnonzero(free & kind.possible(frame))
+        rows = np.sort(rng.choice(candidates, min(each, len(candidates)), replace=False))
+        free[rows] = False
+        if not kind.copy:
+            before = frame.iloc[rows].copy()
+            kind.spoil(frame, rows, rng)
+            marks.append(_marks(before, np.arange(len(rows)), rows + 1, kind, frame.iloc[rows]))
+            continue
+        extra = frame.iloc[rows].copy()
+        kind.spoil(extra, np.arange(len(rows)), rng)
+        start = n + 1 + sum([len(part) for part in copies])
+        copies.append(extra)
+        marks.append(_marks(extra, np.arange(len(rows)), start + np.arange(len(rows)), kind))
+        if kind.kind == "duplicate_id":  # none of the copies can be trusted: the first is set apart as well
+            marks.append(_marks(frame, rows, rows + 1, kind))
+    return pd.concat([frame, *copies], ignore_index=True), pd.concat(marks, ignore_index=True)
+
+
+def _marks(
+    frame: pd.DataFrame, rows: Ints, numbers: Ints, kind: Dirt, written: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Marks of ``rows`` of ``frame``; ``written`` has the same rows as they stand in the file."""
+    shown = frame.iloc[rows] if written is None else written
+    dealer = shown["dealer_id"] if "dealer_id" in shown else pd.Series([None] * len(rows), dtype="str")
+    return pd.DataFrame(
+        {
+            "table": kind.table,
+            "row_number": numbers,
+            "row_key": shown[_KEYS[kind.table]].to_numpy(),
+            "dealer_id": dealer.to_numpy(),
+            "type": kind.kind,
+            "column": kind.column,
+            "severity": kind.severity,
+        }
+    )
+
+
+def _no_marks() -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype="int64" if name == "row_number" else "str") for name in MARK_COLUMNS})

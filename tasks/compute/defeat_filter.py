@@ -50,6 +50,7 @@ DTYPES = {
     "last_filing": "bool",
     "reactivated": "bool",
     "premature": "bool",
+    "reviewed_at": "datetime64[us]",
     "reason_source": "str",
     "lacking": "str",
 }

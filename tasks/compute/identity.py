@@ -54,8 +54,15 @@ def sales_evidence(
     asked = filings[["lead_id", "dealer_id", "created_at", "filed_at", "phone"]].rename_axis("filing").reset_index()
     by_phone = _pairs(asked, sold)
     named = sold[sold["lead_id"].notna()]
-    by_lead = asked[asked["lead_id"].isin(named["lead_id"])].merge(named, on="lead_id", suffixes=("", "_other"))
-    by_lead = by_lead[(by_lead["phone"] < 0) | (by_lead["phone_other"] < 0)]
+    by_lead = pd.concat(
+        [
+            left.merge(right, on="lead_id", suffixes=("", "_other"))
+            for left, right in (
+                (asked[asked["phone"] < 0], named),
+                (asked[asked["phone"] >= 0], named[named["phone"] < 0]),
+            )
+        ]
+    )
     columns = ["filing", "dealer_id", "created_at", "filed_at", "sale_id", "dealer_id_other", "sold_at"]
     pairs = pd.concat([by_phone[columns], by_lead[columns]], ignore_index=True)
     days = days_between(pairs["filed_at"], pairs["sold_at"])

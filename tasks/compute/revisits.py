@@ -17,22 +17,20 @@ def calls_of(filings: pd.DataFrame, revisits: pd.DataFrame) -> pd.DataFrame:
     A call belongs to the last filing of its lead on or before the day of the call; a call before the first filing
     belongs to the first. Calls about leads without a filing are left out.
     """
-    mine = revisits[revisits["lead_id"].isin(filings["lead_id"]) & revisits["called_at"].notna()]
+    first = filings.drop_duplicates("lead_id")
+    place = pd.Index(first["lead_id"]).get_indexer(pd.Index(revisits["lead_id"]))
+    known = (place >= 0) & revisits["called_at"].notna().to_numpy()
+    mine = revisits[known].assign(filing=first.index.to_numpy()[place[known]])
     mine = mine.sort_values(["called_at", "lead_id"], kind="stable", ignore_index=True)
-    filed = pd.DataFrame(
-        {"lead_id": filings["lead_id"], "filed_on": filings["filed_at"].dt.normalize(), "filing": filings.index}
-    ).sort_values("filed_on", kind="stable")
-    first = filed.drop_duplicates("lead_id").set_index("lead_id")["filing"]
-    once = ~filed["lead_id"].duplicated(keep=False)
-    repeated = filed[~once]
-    filing = mine["lead_id"].map(first).astype("float64")
-    again = mine["lead_id"].isin(repeated["lead_id"])
-    if again.any():
+    repeated = filings.loc[filings["lead_id"].duplicated(keep=False), ["lead_id", "filed_at"]]
+    if len(repeated):
+        on = repeated["filed_at"].dt.normalize()
+        filed = pd.DataFrame({"lead_id": repeated["lead_id"], "filed_on": on, "last": repeated.index})
         joined = pd.merge_asof(
-            mine.loc[again, ["lead_id", "called_at"]], repeated, left_on="called_at", right_on="filed_on", by="lead_id"
+            mine[["lead_id", "called_at"]], filed, left_on="called_at", right_on="filed_on", by="lead_id"
         )
-        filing.loc[again] = joined["filing"].fillna(pd.Series(filing[again].to_numpy())).to_numpy()
-    return mine.assign(filing=filing.astype("int64"))
+        mine["filing"] = joined["last"].fillna(mine["filing"]).astype("int64")
+    return mine
 
 
 def informative_calls(filings: pd.DataFrame, calls: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,171 @@
+"""The indicator standard (domain.md section 6): every indicator declared once, computed or not.
+
+``python -m models.catalogue.indicators > docs/indicators.md`` regenerates the manual; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.catalogue.loading import Label, load_toml
+from models.catalogue.merging import checked, load_tables, merged
+from models.enums import OwnerRole
+from models.errors import CatalogueError
+
+FILE = Path(__file__).parent / "indicators.toml"
+
+
+class Group(StrEnum):
+    """The level-1 groups of the indicator system."""
+
+    FUNNEL = "funnel"
+    EXECUTION = "execution"
+    DESTINATION = "destination"
+    REASONS = "reasons"
+    WINBACK = "winback"
+    PROFILE = "profile"
+    QUALITY = "quality"
+    LOOP = "loop"
+    OWNERS = "owners"
+
+
+class Unit(StrEnum):
+    """What the value is counted in."""
+
+    SHARE = "share"
+    HOURS = "hours"
+    DAYS = "days"
+    CONTACTS = "contacts"
+    SCORE = "score"
+    MONEY = "money"
+    COUNT = "count"
+
+
+class Better(StrEnum):
+    """Which direction is good."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NONE = "none"
+
+
+class Base(StrEnum):
+    """Which leads a month holds."""
+
+    CLOSING = "closing"
+    CREATED = "created"
+    MONTH_END = "month_end"
+    FILED = "filed"
+
+
+class Peers(StrEnum):
+    """Whom a dealer is compared with."""
+
+    MIX = "mix"
+    DEALERS = "dealers"
+
+
+class TargetRule(StrEnum):
+    """How the default target is set."""
+
+    PEERS = "peers"
+    HALF_GAP = "half_gap"
+    FIXED = "fixed"
+    NONE = "none"
+
+
+#: The export that the engine of tasks.compute.indicators fills; the others have steps of their own.
+ENGINE_TABLE = "indicators"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    group: Group
+    label: Label
+    definition: Label
+    numerator: str = ""
+    denominator: str = ""
+    unit: Unit
+    better: Better
+    owner: OwnerRole
+    minimum: int = Field(ge=1)
+    peers: Peers
+    target: TargetRule
+    base: Base
+    table: str
+    computed: bool
+    needs: Label | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    facts: dict[str, Label] = Field(min_length=1)
+    indicators: dict[str, _Entry] = Field(min_length=1)
+
+
+class Indicator(_Entry):
+    """One indicator; ``numerator`` and ``denominator`` name facts per lead, empty where another step computes it."""
+
+    code: str
+
+    @property
+    def summed(self) -> bool:
+        """Whether the generic engine computes it from facts per lead."""
+        return self.computed and self.table == ENGINE_TABLE
+
+
+@dataclass(frozen=True)
+class IndicatorStandard:
+    """All indicators in catalogue order, and the facts per lead they sum."""
+
+    indicators: Mapping[str, Indicator]
+    facts: Mapping[str, Label]
+
+    @property
+    def summed(self) -> tuple[Indicator, ...]:
+        """The indicators the generic engine computes."""
+        return tuple(indicator for indicator in self.indicators.values() if indicator.summed)
+
+    def not_yet_computed(self) -> tuple[Indicator, ...]:
+        """The indicators declared but not computed in this version; ``needs`` says what is missing."""
+        return tuple(indicator for indicator in self.indicators.values() if not indicator.computed)
+
+
+@cache
+def indicators(folder: Path | None = None) -> IndicatorStandard:
+    """The standard; ``folder`` may hold an OEM's own ``indicators.toml``, merged over the shipped one.
+
+    Raises CatalogueError naming file, key and remedy.
+    """
+    spec, file = load_toml(FILE, _File), FILE
+    if folder is not None and (folder / FILE.name).is_file():
+        file = folder / FILE.name
+        spec = checked(merged(load_tables(FILE), load_tables(file)), _File, file)
+    for code, entry in spec.indicators.items():
+        _check(code, entry, spec.facts, file)
+    found = {code: Indicator(code=code, **dict(entry)) for code, entry in spec.indicators.items()}
+    return IndicatorStandard(MappingProxyType(found), MappingProxyType(spec.facts))
+
+
+def _check(code: str, entry: _Entry, facts: Mapping[str, Label], file: Path) -> None:
+    for fact in (entry.numerator, entry.denominator):
+        if fact and fact not in facts:
+            raise CatalogueError("indicators.unknown_fact", file=file, entry=code, fact=fact)
+    sums = bool(entry.numerator and entry.denominator)
+    if entry.computed and entry.table == ENGINE_TABLE and not sums:
+        raise CatalogueError("indicators.no_sums", file=file, entry=code)
+    if entry.computed == (entry.needs is not None):
+        raise CatalogueError("indicators.needs", file=file, entry=code)
+
+
+if __name__ == "__main__":
+    from models.catalogue.indicator_manual import manual
+
+    print(manual(), end="")  # noqa: T201

@@ -110,7 +110,7 @@ def status(home: Home = None) -> None:  # noqa: D103
 
 
 @app.command(help=_t("export.help"), epilog=_t("export.example"))
-def export(  # noqa: D103, PLR0917
+def export(  # noqa: D103
     what: Annotated[str, typer.Argument(help=_t("export.what"))],
     out: Annotated[Path, typer.Option("--out", "-o", help=_t("export.out"))],
     cycle: Cycle = "",

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from prefect.states import State
-from tasks.settling import received_fingerprints, settle_cycle, standards_fingerprint
 
 from models import ledger
 from models.database import Database
@@ -30,6 +29,7 @@ from models.schemas import DealerOutcome
 from models.workspace import Workspace, home_from
 from tasks.job import DealerFailure, Job, Outcome
 from tasks.results import Results, fingerprint
+from tasks.settling import received_fingerprints, settle_cycle, standards_fingerprint
 
 LOCK_FILE = "run.lock"
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from models.catalogue.indicators import indicators
-
 from models.catalogue.contract import contract
+from models.catalogue.indicators import indicators
 from models.catalogue.reasons import catalogue
 from models.enums import DefeatVerdict, Destination, EffectVerdict, Gate, PlanKind, PlanState
 from models.facts import Cycle

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from models.catalogue.indicators import indicators
-
 from models.catalogue.deadlines import deadlines
-from models.catalogue.playbook import playbook
+from models.catalogue.indicators import indicators
+from models.catalogue.playbook import REASON_PREFIX, playbook
 from models.catalogue.reasons import catalogue
 from models.enums import OwnerRole, PlanKind
 from models.facts import Problem
@@ -124,6 +123,29 @@ class PlanPage:
     basis: str
 
 
+def reason_label(code: str, locale: str) -> str:
+    """A reason as people say it; an unknown code stays as it is."""
+    entry = catalogue().get(code)
+    return entry.label.text(locale) if entry else code
+
+
+def indicator_label(code: str, locale: str) -> str:
+    """An indicator, or ``reason:<code>`` as defeats for that reason, as people say it."""
+    if code.startswith(REASON_PREFIX):
+        reason = reason_label(code.removeprefix(REASON_PREFIX), locale)
+        return text("plan_page.reason_indicator", locale, reason=reason)
+    return indicators()[code].label.text(locale)
+
+
+def problem_title(problem: Problem, locale: str) -> str:
+    """A problem in a few words."""
+    reason = reason_label(problem.reason, locale)
+    if problem.indicator.startswith(REASON_PREFIX):
+        return text("plan_page.problem.reason", locale, reason=reason)
+    indicator = indicator_label(problem.indicator, locale)
+    return text("plan_page.problem.indicator", locale, indicator=indicator, reason=reason)
+
+
 class _Builder:
     """Turns one plan and its figures into words of one language."""
 
@@ -135,13 +157,10 @@ class _Builder:
         return text(f"plan_page.{key}", self.locale, **params)
 
     def indicator_label(self, code: str) -> str:
-        if code.startswith(REASON_PREFIX):
-            return self.t("reason_indicator", reason=self.reason_label(code.removeprefix(REASON_PREFIX)))
-        return indicators()[code].label.text(self.locale)
+        return indicator_label(code, self.locale)
 
     def reason_label(self, code: str) -> str:
-        entry = catalogue().get(code)
-        return entry.label.text(self.locale) if entry else code
+        return reason_label(code, self.locale)
 
     def unit(self, code: str) -> str:
         return "share" if code.startswith(REASON_PREFIX) else indicators()[code].unit
@@ -156,16 +175,7 @@ class _Builder:
             "headline",
             problems=len(self.plan.problems),
             deals=self.f.number(deals / max(months, 1), 1),
-            first=self.problem_title(self.plan.problems[0]),
-        )
-
-    def problem_title(self, problem: Problem) -> str:
-        if problem.indicator.startswith(REASON_PREFIX):
-            return self.t("problem.reason", reason=self.reason_label(problem.reason))
-        return self.t(
-            "problem.indicator",
-            indicator=self.indicator_label(problem.indicator),
-            reason=self.reason_label(problem.reason),
+            first=problem_title(self.plan.problems[0], self.locale),
         )
 
     def bar(self, label: str, figure: Figure | Problem, *, higher_is_better: bool, scale: float) -> Bar:
@@ -192,7 +202,7 @@ class _Builder:
         scale = max(problem.value, problem.expected, 0.01) * 1.25
         return ProblemView(
             number=number,
-            title=self.problem_title(problem),
+            title=problem_title(problem, self.locale),
             finding=self.t(
                 "finding.reason" if is_reason else "finding.indicator",
                 indicator=self.indicator_label(problem.indicator),
@@ -299,9 +309,6 @@ class _Builder:
             )
             for problem in self.plan.not_fixable
         )
-
-
-REASON_PREFIX = "reason:"
 
 
 def file_by(plan: Plan) -> date:

@@ -37,10 +37,15 @@ def file_checksum(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text file as ``write_bytes`` does."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that readers see the old or the new content, never a half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.write_text(text, "utf-8")
+    half.write_bytes(content)
     half.replace(path)
 
 

@@ -1,0 +1,224 @@
+"""The steps diagnose and plan: sums in, comparisons, problems and plan drafts out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import pandas as pd
+
+from models import ledger
+from models.catalogue.indicators import indicators
+from models.catalogue.playbook import REASON_PREFIX, playbook
+from models.catalogue.reasons import catalogue
+from models.database import Database
+from models.enums import EffectVerdict, Gate, PlanKind
+from models.facts import Cycle
+from models.ledger.frames import verdicts_frame
+from tasks.compute.diagnosis import Diagnosis, diagnose
+from tasks.compute.indicators import indicator_table
+from tasks.compute.judgement.compare import adjust, compare
+from tasks.compute.judgement.posterior import Options
+from tasks.compute.planning import DataQuality, TriedMeasure, draft_plans
+from tasks.compute.reason_table import competitor_table, reason_table
+from tasks.job import Job, Outcome
+
+CELL = ["series", "source"]
+LEADS = ""  # the reason under which ``reason_sums`` counts all closed leads
+
+
+def months_back(cycle: Cycle, count: int) -> list[str]:
+    """The ``count`` months up to and including the cycle's, oldest first, as ``YYYY-MM``."""
+    last = cycle.starts.year * 12 + cycle.starts.month - 1
+    return [f"{month // 12}-{month % 12 + 1:02d}" for month in range(last - count + 1, last + 1)]
+
+
+def judged_indicators() -> dict[str, str]:
+    """The indicators dealers are compared by (shares with a better direction that the playbook answers): better."""
+    schemes = playbook().indicator_schemes
+    return {
+        code: entry.better
+        for code, entry in indicators().items()
+        if entry.computed and entry.unit == "share" and entry.better != "neutral" and code in schemes
+    } | {"close_rate": "higher"}
+
+
+def compare_dealers(job: Job) -> Outcome:
+    """Each dealer against its peers, by indicator and by reason; writes comparisons, indicators, reasons, competitors.
+
+    Dealers that fail the quality gate are left out of every comparison (domain.md section 12).
+    """
+    sums, reason_sums = job.results.read("sums"), job.results.read("reason_sums")
+    gates = quality(job)
+    failed = [dealer for dealer, entry in gates.items() if entry.gate is Gate.FAIL]
+    frames = _comparisons(job, sums, reason_sums, failed)
+    comparisons = pd.concat([frame.assign(indicator=name) for name, frame in frames.items()], ignore_index=True)
+    job.results.write("comparisons", comparisons)
+    table = indicator_table(sums, job.cycle.name)
+    reasons = reason_table(reason_sums, job.cycle.name)
+    job.results.write("indicators", _with_expected(table, comparisons))
+    job.results.write("reasons", _with_drivers(reasons, comparisons))
+    job.results.write("competitors", competitor_table(job.results.read("defeats"), job.cycle.name))
+    findings = int(comparisons["flagged"].fillna(False).astype(bool).sum())
+    counts = {"dealers": comparisons["dealer_id"].nunique(), "findings": findings, "excluded": len(failed)}
+    return Outcome(("comparisons", "indicators", "reasons", "competitors"), counts)
+
+
+def quality(job: Job) -> dict[str, DataQuality]:
+    """Gate and score per dealer of the cycle."""
+    frame = job.results.read("quality", ["dealer_id", "gate", "score"])
+    rows = zip(frame["dealer_id"], frame["gate"], frame["score"], strict=True)
+    return {str(dealer): DataQuality(Gate(gate), float(score)) for dealer, gate, score in rows}
+
+
+def _comparisons(job: Job, sums: pd.DataFrame, reason_sums: pd.DataFrame, failed: list[str]) -> dict[str, pd.DataFrame]:
+    """``compare`` per indicator and per ``reason:<code>``; false findings are held over all of them at once."""
+    settings = job.workspace.settings
+    months = months_back(job.cycle, settings.history_months)
+    options = Options(minimum_cases=settings.minimum_leads)
+    frames = {}
+    for name, better in judged_indicators().items():
+        counts = counts_of(sums[sums["indicator"] == name], months, failed)
+        if len(counts):
+            frames[name] = compare(
+                counts, window=settings.window_months, higher_is_better=better == "higher", options=options
+            )
+    for code, counts in reason_counts(reason_sums, months, failed):
+        frames[REASON_PREFIX + code] = compare(
+            counts, window=settings.window_months, higher_is_better=False, options=options
+        )
+    return adjust(frames, options=options) if frames else {}
+
+
+def counts_of(sums: pd.DataFrame, months: list[str], failed: list[str]) -> pd.DataFrame:
+    """Sums of one indicator as the judgement engine takes them: dealer_id, region_id, month (1..T), cell, n, x."""
+    place = {month: number for number, month in enumerate(months, 1)}
+    known = sums[sums["month"].isin(place) & ~sums["dealer_id"].isin(failed)]
+    keys = ["dealer_id", "region_id", "month", *CELL]
+    part = known.groupby(keys, observed=True, dropna=False, as_index=False)[["numerator", "denominator"]].sum()
+    return pd.DataFrame(
+        {
+            "dealer_id": part["dealer_id"].astype("str"),
+            "region_id": part["region_id"].astype("str"),
+            "month": part["month"].astype("str").map(place).astype("int64"),
+            "cell": part["series"].astype("str").fillna("") + "|" + part["source"].astype("str").fillna(""),
+            "n": part["denominator"].astype("float64"),
+            "x": part["numerator"].astype("float64"),
+        }
+    )
+
+
+def reason_counts(reason_sums: pd.DataFrame, months: list[str], failed: list[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Per level-2 reason that occurs: defeats for it (x) among closed leads (n), as ``counts_of`` gives them."""
+    keys = ["month", "dealer_id", "region_id", *CELL]
+    leads = reason_sums[reason_sums["reason"] == LEADS].rename(columns={"leads": "denominator"})
+    leads = leads[[*keys, "denominator"]]
+    result = []
+    for code, entry in catalogue().items():
+        used = reason_sums[reason_sums["reason"] == code]
+        if entry.level != 2 or entry.excluded or not used["used"].sum():
+            continue
+        both = leads.merge(used[[*keys, "used"]], on=keys, how="left")
+        both["numerator"] = both["used"].fillna(0)
+        result.append((code, counts_of(both, months, failed)))
+    return result
+
+
+def _with_expected(table: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
+    """The dealers' rows with what their peers would have; other scopes have no peers and stay empty."""
+    drop = ["expected", "gap_points", "lo90", "hi90", "flagged"]
+    filled = comparisons[["dealer_id", "indicator", *drop]].rename(columns={"dealer_id": "scope_id"})
+    return table.drop(columns=drop, errors="ignore").merge(
+        filled.assign(scope="dealer"), on=["scope", "scope_id", "indicator"], how="left"
+    )
+
+
+def _with_drivers(table: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
+    """The dealers' reason rows with gap, interval and rank; 1: the reason that costs the dealer most against peers."""
+    rows = comparisons[comparisons["indicator"].str.startswith(REASON_PREFIX)].copy()
+    rows["reason"] = rows["indicator"].str.removeprefix(REASON_PREFIX)
+    judged = rows[rows["gap_points"].notna()]
+    rank = judged.groupby("dealer_id")["gap_points"].rank(method="first", ascending=False)
+    rows["driver_rank"] = rank.reindex(rows.index).astype("Int64")
+    columns = ["gap_points", "lo90", "hi90", "driver_rank"]
+    rows = rows.rename(columns={"dealer_id": "scope_id"})[["scope_id", "reason", *columns]]
+    return table.drop(columns=columns, errors="ignore").merge(
+        rows.assign(scope="dealer"), on=["scope", "scope_id", "reason"], how="left"
+    )
+
+
+def draft(job: Job) -> Outcome:
+    """Problems and plans per dealer, saved as drafts; plans already issued are never touched."""
+    settings = job.workspace.settings
+    db = Database.of(job.workspace)
+    found = diagnoses(job)
+    dealers = job.lake.read("accepted", "dealers", columns=["dealer_id", "region_id"])
+    regions = dict(zip(dealers["dealer_id"], dealers["region_id"].fillna(""), strict=True))
+    measures = job.results.read("measures") if job.results.has("measures") else None
+    drafts = draft_plans(
+        job.cycle,
+        regions,
+        found,
+        quality(job),
+        playbook(),
+        measure_records=measures,
+        previous_plans=_tried(db, job.cycle.name),
+        settings=settings,
+    )
+    saved = ledger.save_plan_drafts(db, job.cycle, drafts, at=db.instant(job.cycle.as_of))
+    kinds = Counter(plan.kind for plan in drafts)
+    return Outcome(
+        counts={kind.value: kinds.get(kind, 0) for kind in PlanKind} | {"kept": len(saved.kept)}, dealers=len(drafts)
+    )
+
+
+def diagnoses(job: Job) -> dict[str, Diagnosis]:
+    """What each dealer loses deals by, from the cycle's comparisons."""
+    settings = job.workspace.settings
+    months = months_back(job.cycle, settings.window_months)
+    sums = job.results.read("sums")
+    closed = sums[(sums["indicator"] == "close_rate") & sums["month"].isin(months)]
+    closings = closed.groupby("dealer_id", observed=True)["denominator"].sum()
+    return diagnose(
+        job.results.read("comparisons"),
+        {str(dealer): int(count) for dealer, count in closings.items()},
+        playbook=playbook(),
+        reasons=catalogue(),
+        better={code: entry.better for code, entry in indicators().items()},
+        months=months,
+        settings=settings,
+        examples=_examples(job, months),
+    )
+
+
+def _examples(job: Job, months: list[str]) -> Mapping[tuple[str, str], list[str]]:
+    """Leads behind each dealer's reason, newest first: ids of the dealer's own system, nothing personal."""
+    defeats = job.results.read("defeats", ["dealer_id", "lead_id", "reason", "filed_month", "filed_at"])
+    known = defeats[defeats["filed_month"].isin(months) & defeats["reason"].notna()]
+    newest = known.sort_values(["filed_at", "lead_id"], ascending=[False, True])
+    top = newest.groupby(["dealer_id", "reason"], observed=True).head(20)
+    return {
+        (str(dealer), REASON_PREFIX + str(reason)): list(part)
+        for (dealer, reason), part in top.groupby(["dealer_id", "reason"], observed=True)["lead_id"]
+    }
+
+
+def _tried(db: Database, cycle: str) -> list[TriedMeasure]:
+    """The measures of plans of earlier cycles and what became of them."""
+    looks = verdicts_frame(db)
+    known = looks[looks["cycle"] < cycle]
+    last = {row.measure_id: EffectVerdict(row.verdict) for row in known.itertuples()}
+    return [
+        TriedMeasure(
+            plan.dealer_id,
+            plan.cycle,
+            measure.measure,
+            measure.reason,
+            plan.state,
+            measure.executed,
+            last.get(measure.measure_id),
+        )
+        for plan in ledger.plans(db)
+        if plan.cycle < cycle
+        for measure in plan.measures
+    ]

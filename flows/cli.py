@@ -5,7 +5,6 @@ Only Typer and the message catalogues are imported here, so that ``rematch --hel
 
 from __future__ import annotations
 
-import os
 import traceback
 from pathlib import Path
 from typing import Annotated
@@ -13,20 +12,12 @@ from typing import Annotated
 import click
 import typer
 
+from flows.reader import reader_locale
 from models.errors import ExitCode, UserError
-from models.messages import DEFAULT_LOCALE, LOCALES, text
+from models.messages import text
 from models.workspace import HOME_VARIABLE, home_from
 
 EXPORT_FORMATS = ("csv", "parquet", "json")
-
-
-def reader_locale() -> str:
-    """The reader's language: REMATCH_LOCALE, else the system's where we speak it, else Chinese."""
-    wanted = os.environ.get("REMATCH_LOCALE", "")
-    if wanted in LOCALES:
-        return wanted
-    name = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return "en" if name.lower().startswith("en") else DEFAULT_LOCALE
 
 
 def _t(key: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flows.cli import reader_locale
 from flows.commands.screen import console, t
+from flows.reader import reader_locale
 from flows.records import RunRef, StepReport
 from models.enums import PointState
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from flows.reader import reader_locale
 from flows.records import RunRef, StepReport, keep
 from models.enums import Step
 from models.errors import UserError
@@ -58,7 +59,7 @@ def receive_exports(ref: RunRef) -> StepReport:
 
     @task(name="receive", cache_policy=NO_CACHE, persist_result=False)
     def run() -> Outcome:
-        return receive(ref.workspace, ref.source, ref.mapping)
+        return receive(ref.workspace, ref.source, ref.mapping, reader_locale())
 
     return keep(ref, Step.INGEST, run, resumable=False)
 

@@ -7,8 +7,8 @@ import re
 from datetime import datetime, time
 from pathlib import Path
 
-from flows.cli import reader_locale
 from flows.commands.screen import console, say, t
+from flows.reader import reader_locale
 from flows.server import prefect_api
 from models.errors import ExitCode, SourceError, UserError
 from models.workspace import HOME_VARIABLE, Workspace

@@ -7,7 +7,7 @@ from functools import cache
 from rich.console import Console
 from rich.table import Table
 
-from flows.cli import reader_locale
+from flows.reader import reader_locale
 from models.messages import text
 
 
@@ -30,9 +30,10 @@ def say(key: str, **params: object) -> None:
 
 def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print a small table; columns and cells are already in the reader's language."""
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    console().print(title, style="bold", markup=False)
+    table = Table(show_edge=False, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console().print(table, markup=False)
+    console().print(table)

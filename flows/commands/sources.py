@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.cli import reader_locale
 from flows.commands.screen import console, say, show_table, t
+from flows.reader import reader_locale
 
 
 def make_sample(directory: Path, dealers: int, months: int, seed: int, end: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.cli import reader_locale
 from flows.commands.screen import console, say, show_table, t
+from flows.reader import reader_locale
 from models.errors import SettingsError
 from models.settings import SETTINGS_FILE, Settings
 from models.workspace import Workspace

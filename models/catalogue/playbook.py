@@ -35,6 +35,7 @@ class Stake(StrEnum):
 
     STEP = "step"
     LEADS = "leads"
+    STOCK = "stock"
     OUTCOME = "outcome"
     SIGNAL = "signal"
 

@@ -11,7 +11,8 @@ mix do:
   rates downstream, the stakes of all steps add up to the funnel's expected less its actual orders (exactly so for
   unshrunk gaps). Where a later step has no expectation, ``expected close rate / expected rates up to this step``
   stands in for those after it.
-- leads given up or left lying: ``g x cases x expected close rate``: they would have had the usual chance.
+- leads given up: ``g x cases x expected close rate``: they would have had the usual chance. Leads left lying likewise,
+  but each month end counts them again, so their cases are divided by the months of the window.
 - reason: ``g x closed leads``, its excess defeats. Gaps per lead of all reasons add up to the dealer's whole gap.
 - close rate: ``g x closed leads``; only where steps and reasons explain less than half of it.
 
@@ -35,6 +36,8 @@ from models.facts import Problem
 
 CLOSE_RATE = "close_rate"
 MAX_EXAMPLES = 20
+#: Indicators that stand against the reasons of their cause, one of them at most.
+SINGLE = (Stake.STEP, Stake.LEADS, Stake.STOCK)
 
 
 class DiagnosisSettings(Protocol):
@@ -195,14 +198,16 @@ def _sure(level: Level, q_value: float, limits: DiagnosisRules) -> bool:
     return level.loss_points > 0 and (nearest > 0 or q_value <= limits.q_limit)
 
 
-def deals_at_stake(level: Level, levels: Mapping[str, Level], stake: Stake | None, steps: Sequence[str]) -> float:
-    """The deals the gap of ``level`` is worth in the window (formulas: module text); 0 for a mere signal."""
+def deals_at_stake(
+    level: Level, levels: Mapping[str, Level], stake: Stake | None, steps: Sequence[str], months: int = 1
+) -> float:
+    """The deals the gap of ``level`` is worth in a window of ``months`` (module text); 0 for a mere signal."""
     excess = level.loss_points / 100 * level.denominator
     if stake is Stake.STEP:
         return excess * _downstream(level.indicator, levels, steps)
-    if stake is Stake.LEADS:
+    if stake in (Stake.LEADS, Stake.STOCK):
         close = levels.get(CLOSE_RATE)
-        return excess * close.expected if close else 0.0
+        return excess * close.expected / (months if stake is Stake.STOCK else 1) if close else 0.0
     return 0.0 if stake is Stake.SIGNAL else excess
 
 
@@ -241,7 +246,7 @@ def _findings(
             lo90=level.lo90,
             hi90=level.hi90,
             q_value=float(row["q_value"]),
-            deals_at_stake=deals_at_stake(level, levels, stake, standards.steps),
+            deals_at_stake=deals_at_stake(level, levels, stake, standards.steps, len(standards.months)),
             peers=int(row["peers"]),
             months=standards.months,
             lead_ids=tuple(standards.examples.get((dealer, level.indicator), ()))[:MAX_EXAMPLES],
@@ -278,7 +283,7 @@ def _largest_first(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 def _one_cause(findings: Sequence[_Finding], levels: Mapping[str, Level], standards: _Standards) -> list[Problem]:
     """The findings of one cause counted once: the larger of a single indicator and the reasons taken together."""
     reasons = _largest_first(one.problem for one in findings if one.stake is None)
-    single = _largest_first(one.problem for one in findings if one.stake in (Stake.STEP, Stake.LEADS))
+    single = _largest_first(one.problem for one in findings if one.stake in SINGLE)
     signals = [one.problem.indicator for one in findings if one.stake is Stake.SIGNAL]
     of_reasons = sum(problem.deals_at_stake for problem in reasons)
     if single and single[0].deals_at_stake > of_reasons:

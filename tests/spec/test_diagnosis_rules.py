@@ -17,6 +17,7 @@ BETTER = {
     "first_response_in_1h": "higher",
     "premature_share": "lower",
     "false_defeat_share": "lower",
+    "unclosed_over_90_share": "lower",
 }
 MONTHS = ("2025-01", "2025-02", "2025-03")
 
@@ -105,6 +106,11 @@ def test_leads_given_up_early_would_have_had_the_usual_chance():
     (problem,) = found.problems
     assert problem.indicator == "premature_share"
     assert problem.deals_at_stake == pytest.approx(0.18 * 150 * 0.05)  # 1.35 deals
+
+
+def test_leads_left_lying_are_counted_once_though_every_month_end_counts_them():
+    found = diagnosed(*NORMAL_STEPS, row("unclosed_over_90_share", 450, 0.40, 0.20, 18.0))
+    assert found.problems[0].deals_at_stake == pytest.approx(0.18 * 450 / 3 * 0.05)  # 1.35 deals
 
 
 @pytest.mark.parametrize(

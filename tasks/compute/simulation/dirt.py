@@ -34,16 +34,17 @@ class Dirt:
     copy: bool = False  # planted as an additional row, a spoilt copy of another
 
 
-def _put(frame: pd.DataFrame, column: str, rows: Ints, values: object) -> None:
+def _put(frame: pd.DataFrame, column: str, rows: Ints, values: Any) -> None:
     changed: Any = frame[column].array.copy()
-    changed[rows] = values
+    dtype: Any = frame[column].dtype
+    changed[rows] = pd.Series(values, dtype=dtype).array
     frame[column] = changed
 
 
 def _set(column: str, *values: object) -> _Spoil:
     def spoil(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
         chosen = [values[choice] for choice in rng.integers(0, len(values), len(rows))]
-        _put(frame, column, rows, chosen if len(rows) else [])
+        _put(frame, column, rows, chosen)
 
     return spoil
 
@@ -176,9 +177,8 @@ def _soil_table(
         rows = np.sort(rng.choice(candidates, min(each, len(candidates)), replace=False))
         free[rows] = False
         if not kind.copy:
-            before = frame.iloc[rows].copy()
             kind.spoil(frame, rows, rng)
-            marks.append(_marks(before, np.arange(len(rows)), rows + 1, kind, frame.iloc[rows]))
+            marks.append(_marks(frame, rows, rows + 1, kind))
             continue
         extra = frame.iloc[rows].copy()
         kind.spoil(extra, np.arange(len(rows)), rng)
@@ -190,17 +190,15 @@ def _soil_table(
     return pd.concat([frame, *copies], ignore_index=True), pd.concat(marks, ignore_index=True)
 
 
-def _marks(
-    frame: pd.DataFrame, rows: Ints, numbers: Ints, kind: Dirt, written: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """Marks of ``rows`` of ``frame``; ``written`` has the same rows as they stand in the file."""
-    shown = frame.iloc[rows] if written is None else written
-    dealer = shown["dealer_id"] if "dealer_id" in shown else pd.Series([None] * len(rows), dtype="str")
+def _marks(frame: pd.DataFrame, rows: Ints, numbers: Ints, kind: Dirt) -> pd.DataFrame:
+    """Marks of ``rows`` of ``frame`` as they stand in the file, where they have ``numbers``."""
+    none = pd.Series([None] * len(rows), dtype="str")
+    dealer = frame["dealer_id"].iloc[rows] if "dealer_id" in frame else none
     return pd.DataFrame(
         {
             "table": kind.table,
             "row_number": numbers,
-            "row_key": shown[_KEYS[kind.table]].to_numpy(),
+            "row_key": frame[_KEYS[kind.table]].iloc[rows].to_numpy(),
             "dealer_id": dealer.to_numpy(),
             "type": kind.kind,
             "column": kind.column,

@@ -40,9 +40,9 @@ class Simulation:
         network = self.network
         return {
             "dealers": network.frame(),
-            "leads": _stack([rows.lead_rows(network, part, month) for part in settled]),
-            "defeats": _stack([rows.defeat_rows(network, part, month) for part in settled]),
-            "revisits": _stack([rows.revisit_rows(network, part, month) for part in settled]),
+            "leads": rows.lead_rows(network, settled, month),
+            "defeats": rows.defeat_rows(network, settled, month),
+            "revisits": rows.revisit_rows(network, settled, month),
             "sales": owners.sales(network, month, [rows.sale_facts(network, part, month) for part in settled]),
             "service_visits": owners.service_visits(network, month),
             "interactions": owners.interactions(network, month, settled),
@@ -52,8 +52,7 @@ class Simulation:
         self, month: int, effects: Effects = NO_EFFECTS, earlier: Mapping[int, Effects] | None = None
     ) -> pd.DataFrame:
         """What is true of every filing exported for ``month`` (columns: ``tasks.compute.simulation.truth``)."""
-        settled = self.settled(month, effects, earlier)
-        return _stack([lead_truth(self.network, part, month) for part in settled])
+        return lead_truth(self.network, self.settled(month, effects, earlier), month)
 
     def settled(
         self, month: int, effects: Effects = NO_EFFECTS, earlier: Mapping[int, Effects] | None = None
@@ -85,6 +84,9 @@ def _finish(network: Network, born: int, leads: Columns, effects: dict[int, Floa
     settled["twist"] = np.where(changed, NO_TWIST, leads["twist"])
     settled["bought_at"] = np.where(changed, NEVER, leads["bought_at"])
     filings.add_filings(network, Draws(network.seed, born, "filings"), settled)
+    child = np.maximum(settled["child"], 0)
+    for name in ("fate", "created", "ordered", "close"):
+        settled[f"child_{name}"] = settled[name][child]
     return rows.Settled(born, settled, exists)
 
 
@@ -95,9 +97,3 @@ def effect_points(network: Network, effects: Effects) -> Floats:
     for (dealer, cause), value in effects.items():
         points[number[dealer], fates.FATE_OF[cause]] += value
     return points
-
-
-def _stack(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """One frame of the cohorts' frames, in their order."""
-    filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else parts[-1]

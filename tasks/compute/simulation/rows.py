@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,21 @@ class Settled:
         return np.asarray((self.month + 40) * 10**7 + rows)
 
 
+def gather(cohorts: Sequence[Settled], choose: Callable[[Settled], Columns]) -> Columns:
+    """The chosen leads of all cohorts in one: ``choose`` gives their ``rows`` and columns of its own beside them.
+
+    Adds ``number``, the number behind the lead id. Frames are made once per table, not per cohort, as making them costs
+    more than their content.
+    """
+    parts: list[Columns] = []
+    for settled in cohorts:
+        chosen = choose(settled)
+        rows = chosen.pop("rows")
+        columns = {name: values[rows] for name, values in settled.leads.items()}
+        parts.append(columns | chosen | {"number": settled.numbers(rows)})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 def lead_ids(numbers: Ints, missing: Flags | None = None) -> pd.Series:
     """The ids of leads by number."""
     return make.ids("XS", numbers, 10, missing)
@@ -54,18 +70,21 @@ def consultant_ids(network: Network, consultant: Ints, missing: Flags | None = N
     return make.coded(every, consultant, missing)
 
 
-def lead_rows(network: Network, settled: Settled, month: int) -> pd.DataFrame:
-    """The leads created or changed in ``month``, as they stood at its end."""
+def _changed(network: Network, settled: Settled, month: int) -> Columns:
     c, end = settled.leads, month_start(network, month + 1)
     touched = np.zeros(len(c["fate"]), bool)
     for name in _CHANGES:
         touched |= filings.in_month(network, c[name], month)
     if month == 0:  # the first export also brings what is open from before
         touched |= (c["created"] < end) & (c["close"] >= end)
-    rows = np.flatnonzero(touched & settled.exists & (c["created"] < end))
-    c = {name: values[rows] for name, values in c.items() if name != "call_times"}
-    person, n = c["person"], len(rows)
-    number = settled.numbers(rows)
+    return {"rows": np.flatnonzero(touched & settled.exists & (c["created"] < end))}
+
+
+def lead_rows(network: Network, cohorts: Sequence[Settled], month: int) -> pd.DataFrame:
+    """The leads created or changed in ``month``, as they stood at its end."""
+    c = gather(cohorts, lambda settled: _changed(network, settled, month))
+    end = month_start(network, month + 1)
+    person, number, n = c["person"], c["number"], len(c["person"])
     pending = (c["filed_before"] < end) & (c["reopened"] >= end)
     until = np.where(pending, c["filed_before"] + 1, end)
     defeated = np.where(pending, c["filed_before"], c["defeated"])
@@ -159,8 +178,8 @@ def _by_share(shares: tuple[float, ...], uniform: Floats) -> Ints:
     return np.searchsorted(edges[:-1] / edges[-1], uniform, side="right").astype(np.int64)
 
 
-def filings_in(network: Network, settled: Settled, month: int) -> tuple[Ints, Ints, Flags]:
-    """Filings exported for ``month``: row of the lead, time of the filing, whether it is an earlier one, later undone.
+def filings_in(network: Network, settled: Settled, month: int) -> Columns:
+    """Filings exported for ``month``: ``rows``, ``filed_at``, and ``earlier``: whether the filing was undone later.
 
     A few are exported with the month after they were made; what was filed before the first month is never exported.
     """
@@ -172,18 +191,17 @@ def filings_in(network: Network, settled: Settled, month: int) -> tuple[Ints, In
         )
         rows = np.flatnonzero(due & settled.exists & (at >= month_start(network, 0)))
         parts.append((rows, at[rows], np.full(len(rows), earlier)))
-    rows, at, earlier_ones = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return rows, at, earlier_ones
+    names = ("rows", "filed_at", "earlier")
+    return {name: np.concatenate(column) for name, column in zip(names, zip(*parts, strict=True), strict=True)}
 
 
-def defeat_rows(network: Network, settled: Settled, month: int) -> pd.DataFrame:
+def defeat_rows(network: Network, cohorts: Sequence[Settled], month: int) -> pd.DataFrame:
     """The filings exported for ``month``."""
-    rows, at, earlier = filings_in(network, settled, month)
-    c = {name: values[rows] for name, values in settled.leads.items()}
+    c = gather(cohorts, lambda settled: filings_in(network, settled, month))
+    at, earlier, number = c["filed_at"], c["earlier"], c["number"]
     end = month_start(network, month + 1)
     destination = np.where(earlier & (c["declared_destination"] >= 0), filings.NOT_PURCHASED, c["declared_destination"])
     rival = destination == filings.COMPETITOR
-    number = settled.numbers(rows)
     pair = c["series"] * _RIVAL_BRAND.shape[1] + c["rival"]
     reason = np.where(earlier & (c["fate"] == fates.WON), fates.FATE_OF["customer_plan_postponed"], c["declared"])
     reviewed = np.where(earlier, at + 2 * DAY, c["reviewed"])
@@ -204,17 +222,21 @@ def defeat_rows(network: Network, settled: Settled, month: int) -> pd.DataFrame:
     )
 
 
-def revisit_rows(network: Network, settled: Settled, month: int) -> pd.DataFrame:
-    """The revisit calls of ``month``, one row per attempt."""
+def _calls_in(network: Network, settled: Settled, month: int) -> Columns:
     every, parts = settled.leads, []
     for call in range(filings.CALLS):
         due = filings.in_month(network, every["call_times"][:, call], month) & (every["calls"] > call) & settled.exists
         due &= every["defeated"] >= month_start(network, 0)
         rows = np.flatnonzero(due)
         parts.append((rows, np.full(len(rows), call + 1), every["call_times"][rows, call]))
-    rows, attempt, called = (np.concatenate(column) for column in zip(*parts, strict=True))
-    c = {name: values[rows] for name, values in every.items()}
-    number = settled.numbers(rows)
+    names = ("rows", "attempt", "called")
+    return {name: np.concatenate(column) for name, column in zip(names, zip(*parts, strict=True), strict=True)}
+
+
+def revisit_rows(network: Network, cohorts: Sequence[Settled], month: int) -> pd.DataFrame:
+    """The revisit calls of ``month``, one row per attempt."""
+    c = gather(cohorts, lambda settled: _calls_in(network, settled, month))
+    attempt, called, number = c["attempt"], c["called"], c["number"]
     no = attempt != c["reached_at_call"]
     bought = c["purchased"] & ~no
     rival = bought & (c["destination"] == filings.COMPETITOR)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -38,7 +40,7 @@ FATES_OF_CUSTOMERS = ("competitor", "same_brand_other_dealer", "not_purchased", 
 _WINDOW = 90 * DAY
 
 
-def lead_truth(network: Network, settled: rows.Settled, month: int) -> pd.DataFrame:
+def lead_truth(network: Network, cohorts: Sequence[rows.Settled], month: int) -> pd.DataFrame:
     """One row per filing exported for ``month``.
 
     ``fate``: what became of the customer; ``reason``: the true one; ``verdict``, ``evidence``, ``destination``,
@@ -46,9 +48,9 @@ def lead_truth(network: Network, settled: rows.Settled, month: int) -> pd.DataFr
     ``known_from`` on; empty when it is there at the filing); ``price_class``: what is behind a price filing;
     ``late``: exported a month late; ``earlier_filing``: the lead was taken up again afterwards.
     """
-    at_rows, at, earlier = rows.filings_in(network, settled, month)
-    c = {name: values[at_rows] for name, values in settled.leads.items()}
-    evidence, verdict, known = _judge(settled, c, at, earlier)
+    c = rows.gather(cohorts, lambda settled: rows.filings_in(network, settled, month))
+    at, earlier = c["filed_at"], c["earlier"]
+    evidence, verdict, known = _judge(c, at, earlier)
     bought_here = (verdict == _FALSE) & (evidence == EVIDENCE.index("sale"))
     same = (evidence == EVIDENCE.index("sister_sale")) | _revisit_says_sister(c, evidence)
     seller = np.where(bought_here, c["dealer"], np.where(same, c["sister"], -1))
@@ -57,7 +59,7 @@ def lead_truth(network: Network, settled: rows.Settled, month: int) -> pd.DataFr
     fate = np.where(earlier, np.where(c["fate"] == fates.WON, 4, 5), fate)
     return pd.DataFrame(
         {
-            "lead_id": rows.lead_ids(settled.numbers(at_rows)),
+            "lead_id": rows.lead_ids(c["number"]),
             "filed_at": make.times(at),
             "dealer_id": rows.dealer_ids(network, c["dealer"]),
             "verdict": make.coded(VERDICTS, verdict),
@@ -75,7 +77,7 @@ def lead_truth(network: Network, settled: rows.Settled, month: int) -> pd.DataFr
     )  # fmt: skip
 
 
-def _judge(settled: rows.Settled, c: Columns, at: Ints, earlier: Flags) -> tuple[Ints, Ints, Ints]:
+def _judge(c: Columns, at: Ints, earlier: Flags) -> tuple[Ints, Ints, Ints]:
     """Evidence (index of EVIDENCE), verdict and since when it is known, strongest evidence first."""
     n = len(at)
     evidence, verdict, known = np.full(n, -1), np.full(n, -1), np.full(n, NEVER)
@@ -87,20 +89,18 @@ def _judge(settled: rows.Settled, c: Columns, at: Ints, earlier: Flags) -> tuple
         evidence[rows_] = EVIDENCE.index(name)
 
     won_later = earlier & (c["fate"] == fates.WON) & (c["ordered"] <= at + _WINDOW)
-    child = np.maximum(c["child"], 0)
-    child_won = (c["child"] >= 0) & (settled.leads["fate"][child] == fates.WON) & (c["twist"] == CAME_BACK)
-    child_order, child_created = settled.leads["ordered"][child], settled.leads["created"][child]
+    child_won = (c["child"] >= 0) & (c["child_fate"] == fates.WON) & (c["twist"] == CAME_BACK)
     decide(won_later, "sale", _FALSE, c["ordered"])
     decide(earlier, "reactivated", _FALSE, c["reopened"])
     decide(c["twist"] == BOUGHT_HERE, "sale", _FALSE, c["bought_at"])
-    decide(child_won & (child_order <= at + _WINDOW), "sale", _FALSE, child_order)
+    decide(child_won & (c["child_ordered"] <= at + _WINDOW), "sale", _FALSE, c["child_ordered"])
     decide(np.isin(c["twist"], (SISTER_SALE, SISTER_SALE_LEAD)), "sister_sale", _TRUE, c["bought_at"])
-    decide(c["twist"] == CAME_BACK, "later_lead", _FALSE, child_created)
+    decide(c["twist"] == CAME_BACK, "later_lead", _FALSE, c["child_created"])
     call = c["call_times"][np.arange(n), np.maximum(c["reached_at_call"] - 1, 0)]
     told = (c["reached_at_call"] > 0) & (c["said_destination"] >= 0) & (c["said_destination"] != filings.UNKNOWN)
     decide(told, "revisit", _verdict_of(c, c["said_destination"]), call)
     decide(c["twist"] == SISTER_LEAD_OPEN, "sister_lead", _QUASI, at)
-    decided_later = np.where(c["twist"] == SISTER_LEAD_LOST, settled.leads["close"][child], NEVER)
+    decided_later = np.where(c["twist"] == SISTER_LEAD_LOST, c["child_close"], NEVER)
     premature = (c["contacts"] <= 1) & (at - c["created"] < 5 * DAY)
     decide(premature, "premature", _QUASI, decided_later)
     stated = (c["declared_destination"] >= 0) & (c["declared_destination"] != filings.UNKNOWN)

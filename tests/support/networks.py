@@ -113,7 +113,7 @@ def _levels(rng: np.random.Generator, s: Setting, months: int) -> np.ndarray:
     own = rng.normal(0, np.sqrt(s.tau2), s.dealers)[:, None] + moving
     own += rng.normal(0, np.sqrt(s.nu2), (s.dealers, months))
     jumps = rng.random(s.dealers) < s.jump_share
-    when = rng.integers(2, s.history, s.dealers)
+    when = rng.integers(2, max(3, s.history), s.dealers)
     size = rng.normal(0, s.jump_sd, s.dealers) * jumps
     return own + size[:, None] * (np.arange(months) >= when[:, None])
 

@@ -36,8 +36,8 @@ def _parse_distinct(distinct: Any, region: str) -> Any:
     bare = distinct
     for digit, wide in _FULL_WIDTH.items():
         bare = pc.replace_substring(bare, wide, digit)
-    bare = pc.replace_substring_regex(bare, _SEPARATORS, "")
     bare = pc.replace_substring_regex(bare, _SPREADSHEET_TAIL, r"\1")
+    bare = pc.replace_substring_regex(bare, _SEPARATORS, "")
     numbers = pa.nulls(len(bare), pa.string())
     if region == "CN":
         mobile = pc.replace_substring_regex(bare, _CHINESE_PREFIX, r"\1")

@@ -27,8 +27,6 @@ from tasks.compute.frames import dtype_of, in_contract_order, join_problems, pro
 from tasks.compute.phones import parse_phones
 from tasks.compute.times import parse_times
 
-CUSTOMER_KEY = "key"  # as the format of a phone field: the value is another key of the customer, taken as it is
-
 _TRUE = ("true", "1", "1.0", "yes", "y", "t", "是", "有", "对", "真", "已", "√")
 _FALSE = ("false", "0", "0.0", "no", "n", "f", "否", "无", "不", "假", "未", "×")
 _UNITS = {"万": 1e4, "萬": 1e4, "亿": 1e8, "千": 1e3, "k": 1e3}
@@ -67,11 +65,10 @@ def type_table(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """``frame`` (canonical columns as ``str``, provenance) as a lake frame of ``table``, and its problems.
 
-    ``formats`` gives the strptime formats per time field (domain.md section 4); ``[CUSTOMER_KEY]`` for a phone field
-    says that its values are another key of the customer. A malformed phone keeps its text in the (encrypted) phone
-    column for the dealer's correction list and has no key. Problems: ``bad_date``, ``bad_number``, ``bad_bool``,
-    ``unknown_word``, ``malformed_phone``; columns as in docs/architecture.md, ``params`` with the value and, for
-    words, the nearest known ones.
+    ``formats`` gives the strptime formats per time field (domain.md section 4). A malformed phone keeps its text in the
+    (encrypted) phone column for the dealer's correction list and has no key. Problems: ``bad_date``, ``bad_number``,
+    ``bad_bool``, ``unknown_word``, ``malformed_phone``; columns as in docs/architecture.md, ``params`` with the value
+    and, for words, the nearest known ones.
     """
     columns: dict[str, Any] = {}
     wrong: list[tuple[ContractField, _Typed]] = []
@@ -226,9 +223,7 @@ def _amount(text: str) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _phone(source: Any, _field: ContractField, formats: Sequence[str], typing: Typing) -> _Typed:
-    if CUSTOMER_KEY in formats:
-        return _Typed(source)
+def _phone(source: Any, _field: ContractField, _formats: Sequence[str], typing: Typing) -> _Typed:
     return _Typed(*parse_phones(source, typing.phone_region), rule="malformed_phone")
 
 

@@ -290,7 +290,7 @@ class Feed(_Part):
     fold: list[Fold] = []
     columns: dict[str, ValueSpec] = Field({}, description="computed after joins and folds")
     distinct: bool = Field(False, description="one row per key of the table, for example dealers out of leads")
-    fields: dict[str, ValueSpec] = Field(min_length=1)
+    fields: dict[str, ValueSpec]
 
 
 Feeds = Annotated[list[Feed], BeforeValidator(_as_list, json_schema_input_type=Feed | list[Feed]), Field(min_length=1)]

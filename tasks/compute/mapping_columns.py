@@ -91,8 +91,7 @@ def column_use(raw: Mapping[str, RawTable], mapping: SourceMapping, files: Mappi
     """The columns ``mapping`` asks for against the headers in ``raw``; ``files`` names each input's files."""
     use = ColumnUse(files)
     scopes = {
-        name: _Scope(name, {column: (name, column) for column in raw[name].frame.columns if column not in PROVENANCE})
-        for name in mapping.inputs
+        name: _Scope(name, {column: (name, column) for column in raw[name].frame.columns}) for name in mapping.inputs
     }
     for name, spec in mapping.inputs.items():
         for column, value in spec.columns.items():

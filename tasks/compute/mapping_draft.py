@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from models.catalogue.contract import ContractField, contract
-from tasks.compute.mapping_profile import CLOSED, code_of, guess_code, state_like
+from tasks.compute.mapping_profile import CLOSED, code_of, guess_code, likeness, state_like
 from tasks.compute.mapping_rows import shown, squeezed
-from tasks.compute.mapping_suggest import Link, Placed, Proposal, Sheet, TablePlan, distinct_values
+from tasks.compute.mapping_suggest import SURE, Link, Placed, Proposal, Sheet, TablePlan, distinct_values
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _CLOSING = ("close", "clos", "end", "结束", "关闭", "结案", "result")
@@ -61,7 +61,7 @@ def _table(plan: TablePlan, sheets: dict[str, Sheet]) -> Iterator[str]:
     if plan.distinct:
         yield "distinct = true"
     status = _status(plan, sheets)
-    if name == "defeats" and status is not None and "reason_code" not in plan.placed:
+    if plan.lost_only and status is not None:
         lost = [value for value, code in status.items() if code == "defeated"]
         yield f"where = {{ column = {text(_status_column(sheets, plan.source))}, in = {text(lost)} }}"
     for link in plan.links:
@@ -85,8 +85,13 @@ def _table(plan: TablePlan, sheets: dict[str, Sheet]) -> Iterator[str]:
 
 
 def _status_column(sheets: dict[str, Sheet], source: str) -> str:
-    found = [name for name, item in sheets[source].profiles.items() if state_like(item.values)]
-    return found[0] if found else ""
+    field = contract().tables["leads"].fields["status"]
+    ranked = sorted((likeness(item, field), name) for name, item in sheets[source].profiles.items())
+    return (
+        ranked[-1][1]
+        if ranked and ranked[-1][0] >= SURE and state_like(sheets[source].profiles[ranked[-1][1]].values)
+        else ""
+    )
 
 
 def _status(plan: TablePlan, sheets: dict[str, Sheet]) -> dict[str, str | None] | None:
@@ -211,10 +216,23 @@ def _dictionary(plan: TablePlan, field: ContractField, item: Placed, sheets: dic
 
 def _missing(plan: TablePlan, field: ContractField) -> str:
     candidates = ", ".join(f"{clean(one.column)} {one.confidence:.2f}" for one in plan.candidates.get(field.name, []))
+    filled = _SUBSTITUTES.get((plan.table.name, field.name))
     if field.kind == "phone":
         return f"{field.name} = {{ absent = true }} # no column looks like phone numbers: persons cannot be joined"
-    if plan.table.name == "dealers" and field.name == "region_id":
-        return f'{field.name} = {{ constant = "ALL", because = "no region in the files" }} # nothing found'
     if plan.table.name == "dealers" and field.name == "name" and "dealer_id" in plan.placed:
         return f"{field.name} = {text(plan.placed['dealer_id'].column)} # no name found"
+    if filled is not None:
+        return f"{field.name} = {filled} # nothing found; candidates: {candidates or 'none'}"
     return f'# {field.name} = "?" # required, nothing found; candidates: {candidates or "none"}'
+
+
+# What stands in for a required field nothing was found for, where that does no harm and is reported.
+_ALL = '{ constant = "ALL", because = "the files name none" }'
+_SUBSTITUTES = {
+    ("dealers", "dealer_id"): _ALL,
+    ("dealers", "name"): _ALL,
+    ("dealers", "region_id"): _ALL,
+    ("leads", "dealer_id"): _ALL,
+    ("leads", "lead_id"): '{ template = "{_row}" }',
+    ("defeats", "lead_id"): '{ template = "{_row}" }',
+}

@@ -51,13 +51,21 @@ HINTS = {
     "consultant_id": ("owner", "rep", "agent", "assigned to", "advisor", "employee", "staff", "executive", "junior",
                       "jnr", "员工", "业务员", "客户经理", "专员"),
     "status": ("outcome", "result", "converted", "conversion", "subscribed", "deposit", "response", "purchased",
-               "bought", "closed", "结果", "购买", "成交", "进展", "target"),
+               "bought", "closed", "结果", "购买", "成交", "进展"),
     "series": ("product", "item", "course", "category", "vehicle", "car", "plan", "产品", "品牌", "意向"),
     "source": ("channel", "medium", "campaign", "origin", "referrer", "渠道", "来源"),
     "created_at": ("date", "timestamp", "created", "enquiry", "inquiry", "registered", "日期", "时间"),
     "contact_count": ("attempts", "calls", "contacts", "touches", "次数"),
+    "name": ("dealership", "store", "门店", "经销商", "网点"),
+    "region_id": ("region", "area", "territory", "zone", "大区", "片区", "战区"),
+    "ordered_at": ("closed", "close", "sold", "won", "purchase", "成交", "下订", "结案"),
+    "defeated_at": ("lost", "closed", "close", "战败", "流失", "结案"),
+    "test_drive_at": ("test drive", "demo", "试驾"),
+    "visited_at": ("visit", "到店", "进店"),
     "reason_code": ("reason", "why", "原因"),
 }  # fmt: skip
+_TARGETS = ("y", "target", "label", "status")  # how the outcome is called in tables made for prediction
+_CODED = ("id", "code", "no", "编码", "编号", "代码", "工号")
 _HINTED = 0.64
 
 
@@ -136,7 +144,7 @@ def _parses(texts: pd.Series, form: str) -> pd.Series:
 
 def header_likeness(header: str, field: ContractField) -> float:
     """How much a header reads like a field's name, labels or synonyms: 0 to 1."""
-    wanted, words = squeezed(header), set(_words(header).split())
+    wanted, words = squeezed(header).replace("日期", "时间"), set(_words(header).split())
     best = 0.0
     for spelling in (field.name, field.label.zh_CN, field.label.en, *field.synonyms):
         known = squeezed(spelling)
@@ -152,7 +160,7 @@ def header_likeness(header: str, field: ContractField) -> float:
 
 
 def _words(text: str) -> str:
-    return re.sub(r"[_\-./]+|(?<=[a-z])(?=[A-Z])", " ", text).casefold()
+    return re.sub(r"[\W_]+|(?<=[a-z])(?=[A-Z])", " ", text).casefold().replace("日期", "时间").strip()
 
 
 def likeness(column: Profile, field: ContractField) -> float:
@@ -180,29 +188,32 @@ def _closed_likeness(column: Profile, field: ContractField, header: float) -> fl
 
 def _hinted(column: Profile, field: ContractField) -> float:
     """The likeness a hint in the header gives, where the values are of the kind the field needs."""
-    if (
-        field.kind == "status"
-        and state_like(column.values)
-        and not {loose(one) for one in column.values} <= set(_YES_NO)
-    ):
-        return 1.0
-    words = _words(column.name).split()
-    plain = squeezed(column.name)
+    if field.kind == "status":
+        return _state_likeness(column)
+    told = _words(column.name)
+    words = told.split()
     hints = HINTS.get(field.name, ())
-    if not any(
-        hint in words or (not hint.isascii() and hint in plain) or (" " in hint and hint in _words(column.name))
-        for hint in hints
-    ):
+    if not any(hint in words or ((" " in hint or not hint.isascii()) and hint in told) for hint in hints):
         return 0.0
     suits = {
         "lead_id": column.unique,
         "dealer_id": 1 < column.distinct <= 500 and not column.unique,
         "consultant_id": column.distinct > 1 and not column.unique,
-        "status": state_like(column.values),
         "series": column.distinct <= 200 and not column.unique,
         "source": column.distinct <= 100,
     }
-    return (0.8 if field.kind == "status" else _HINTED) if suits.get(field.name, True) else 0.0
+    coded = field.name.endswith("_id") and any(word in told for word in _CODED)
+    return (_HINTED + 0.05 * coded) if suits.get(field.name, True) else 0.0
+
+
+def _state_likeness(column: Profile) -> float:
+    """How likely a column says what became of a lead: by its own words, or yes and no under a telling header."""
+    if not state_like(column.values):
+        return 0.0
+    told = _words(column.name)
+    if any(hint in told for hint in HINTS["status"]) or told in _TARGETS:
+        return 0.95
+    return 0.0 if {loose(one) for one in column.values} <= set(_YES_NO) else 0.75
 
 
 def state_like(values: Sequence[str]) -> bool:

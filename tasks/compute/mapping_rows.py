@@ -118,7 +118,7 @@ class Rows:
 
     def find(self, name: str) -> str | None:
         """The name a column really has: as given, else the only one spelled alike; None if there is none."""
-        if name in self.extra or (name in self.frame.columns and name not in PROVENANCE):
+        if name in self.extra or name in self.frame.columns:  # also _file and _row: an id for rows that have none
             return name
         if self._spellings is None or len(self._spellings) != len(self.names):
             self._spellings = {real: loose(real) for real in self.names}

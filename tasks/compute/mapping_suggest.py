@@ -22,6 +22,15 @@ SURE = 0.62  # a guess under this is not placed, only named as a candidate
 _JOINED = 0.96  # of two equal candidates the one in the table's own file is taken
 _MAIN = "leads"
 _NO_VALUE = ("NA", "N/A", "#N/A", "n/a", "NULL", "null", "NaN", "nan", "None", "-", "--", "/", "\\N", "空")
+_OF_DEFEAT = (
+    "destination",
+    "competitor_brand",
+    "competitor_series",
+    "reason_code",
+    "reason_text",
+    "reviewed_by",
+    "reviewed_at",
+)
 _CONTACT = ("call", "contact", "interaction", "follow", "跟进", "联系", "回访", "通话")
 
 
@@ -68,6 +77,7 @@ class TablePlan:
     placed: dict[str, Placed]
     links: list[Link] = field(default_factory=list)
     distinct: bool = False
+    lost_only: bool = False  # defeats out of the leads' own rows
     candidates: dict[str, list[Placed]] = field(default_factory=dict)  # for required fields not placed
 
 
@@ -106,7 +116,7 @@ def propose(sheets: list[Sheet]) -> Proposal:
     if "dealers" not in plans:
         plans["dealers"] = _dealers(plans[_MAIN], sheets)
     if "defeats" not in plans:
-        plans["defeats"] = _defeats(plans[_MAIN])
+        plans["defeats"] = _defeats(plans[_MAIN], main)
     used = {(plan.source, placed.column) for plan in plans.values() for placed in plan.placed.values()}
     used |= {(plan.source, link.here) for plan in plans.values() for link in plan.links}
     linked = {f"{link.input}.{link.there}" for plan in plans.values() for link in plan.links}
@@ -136,12 +146,13 @@ def _fit(one: Sheet, table: Table) -> float:
     return required + (0.25 if named > 0.9 else 0.0) + (0.2 if identified else 0.0) + min(0.5, 0.05 * extra) + size
 
 
-def _assign(table: Table, columns: Mapping[str, tuple[Profile, float]]) -> dict[str, Placed]:
+def _assign(table: Table, columns: Mapping[str, tuple[Profile, float]], without: str = "") -> dict[str, Placed]:
     """Fields to columns, the surest guess first; each column and each field once."""
     scored = [
         (likeness(found, item) * weight, item.required, name, column)
         for column, (found, weight) in columns.items()
         for name, item in table.fields.items()
+        if name != without
     ]
     placed: dict[str, Placed] = {}
     gone: set[str] = set()
@@ -275,20 +286,30 @@ def _dealers(leads: TablePlan, sheets: list[Sheet]) -> TablePlan:
     one = next(one for one in sheets if one.name == (source or leads.source))
     column = column if source else held.column
     rest = {name: (found, 1.0) for name, found in one.profiles.items() if name != column}
-    placed = {name: item for name, item in _assign(table, rest).items() if name in ("name", "region_id", "region_name")}
+    placed = {
+        name: item
+        for name, item in _assign(table, rest, "dealer_id").items()
+        if name in ("name", "region_id", "region_name")
+    }
     placed["dealer_id"] = Placed(column, held.confidence, held.profile)
     placed.setdefault("name", Placed(column, 0.5, held.profile))
+    if "region_name" in placed:
+        placed.setdefault("region_id", placed["region_name"])
     return TablePlan(table, one.name, placed, distinct=True)
 
 
-def _defeats(leads: TablePlan) -> TablePlan:
+def _defeats(leads: TablePlan, one: Sheet) -> TablePlan:
     """Defeats out of the leads that are lost."""
     table = contract().tables["defeats"]
     wanted: tuple[str, ...] = ("lead_id", "defeated_at")
     placed = {name: leads.placed[name] for name in wanted if name in leads.placed}
     if "defeated_at" not in placed and "ordered_at" in leads.placed:
         placed["defeated_at"] = leads.placed["ordered_at"]
-    return TablePlan(table, leads.source, placed, [link for link in leads.links if _asked(link, placed)])
+    taken = {item.column for item in leads.placed.values()}
+    columns = {name: (found, 1.0) for name, found in one.profiles.items() if name not in taken}
+    placed = {name: item for name, item in _assign(table, columns).items() if name in _OF_DEFEAT} | placed
+    links = [link for link in leads.links if _asked(link, placed)]
+    return TablePlan(table, leads.source, placed, links, lost_only=True)
 
 
 def distinct_values(one: Sheet, columns: list[str], most: int) -> pd.Series:

@@ -154,7 +154,6 @@ def interactions(suite: Suite, standard: Standard) -> None:
     """Contacts with owners: with whom, how and when."""
     suite.rows("no_rows")
     suite.present("missing_required", "phone_key", "dealer_id", "kind", "at")
-    suite.unique("duplicate_id", "phone_key", "dealer_id", "kind", "at")
     suite.holds("unknown_dealer", "dealer_known", "dealer_id")
     suite.between("impossible_date", "at", min_value=standard.earliest, max_value=standard.horizon)
     suite.words("unknown_required_code", "kind")

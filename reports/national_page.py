@@ -129,8 +129,8 @@ class _Builder:
         ]
         for code in SHOWN:
             figure = self.figures.nation.get(code)
-            label = indicators()[code].label.text(self.locale)
-            rows.append((label, self.f.value(figure.value if figure else None, indicators()[code].unit)))
+            label = indicators().indicators[code].label.text(self.locale)
+            rows.append((label, self.f.value(figure.value if figure else None, indicators().indicators[code].unit)))
         return tuple(rows)
 
     def verdicts(self) -> tuple[tuple[str, str, str], ...]:

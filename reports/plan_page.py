@@ -134,7 +134,7 @@ def indicator_label(code: str, locale: str) -> str:
     if code.startswith(REASON_PREFIX):
         reason = reason_label(code.removeprefix(REASON_PREFIX), locale)
         return text("plan_page.reason_indicator", locale, reason=reason)
-    return indicators()[code].label.text(locale)
+    return indicators().indicators[code].label.text(locale)
 
 
 def problem_title(problem: Problem, locale: str) -> str:
@@ -163,7 +163,7 @@ class _Builder:
         return reason_label(code, self.locale)
 
     def unit(self, code: str) -> str:
-        return "share" if code.startswith(REASON_PREFIX) else indicators()[code].unit
+        return "share" if code.startswith(REASON_PREFIX) else indicators().indicators[code].unit
 
     def headline(self) -> str:
         note = text(self.plan.note, self.locale, **self.plan.note_params)
@@ -198,7 +198,7 @@ class _Builder:
         measures = [measure for measure in self.plan.measures if self._serves(measure, problem)]
         reason = catalogue()[problem.reason]
         is_reason = problem.indicator.startswith(REASON_PREFIX)
-        better = False if is_reason else indicators()[problem.indicator].better == "higher"
+        better = False if is_reason else indicators().indicators[problem.indicator].better == "higher"
         scale = max(problem.value, problem.expected, 0.01) * 1.25
         return ProblemView(
             number=number,

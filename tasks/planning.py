@@ -38,8 +38,8 @@ def judged_indicators() -> dict[str, str]:
     schemes = playbook().indicator_schemes
     return {
         code: entry.better
-        for code, entry in indicators().items()
-        if entry.computed and entry.unit == "share" and entry.better != "neutral" and code in schemes
+        for code, entry in indicators().indicators.items()
+        if entry.computed and entry.unit == "share" and entry.better != "none" and code in schemes
     } | {"close_rate": "higher"}
 
 
@@ -184,7 +184,7 @@ def diagnoses(job: Job) -> dict[str, Diagnosis]:
         {str(dealer): int(count) for dealer, count in closings.items()},
         playbook=playbook(),
         reasons=catalogue(),
-        better={code: entry.better for code, entry in indicators().items()},
+        better={code: entry.better for code, entry in indicators().indicators.items()},
         months=months,
         settings=settings,
         examples=_examples(job, months),

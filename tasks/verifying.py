@@ -62,7 +62,7 @@ def _by_indicator(job: Job, db: Database) -> Iterator[pd.DataFrame]:
     for indicator in sorted({measure.registration.indicator for measure in due}):
         counts = _counts(indicator, sums, reason_sums, months)
         plans = _plan_table([one for one in due if one.registration.indicator == indicator], treated, months, counts)
-        higher = not indicator.startswith(REASON_PREFIX) and indicators()[indicator].better == "higher"
+        higher = not indicator.startswith(REASON_PREFIX) and indicators().indicators[indicator].better == "higher"
         yield verify(counts, plans, looks=LOOKS, higher_is_better=higher)
 
 

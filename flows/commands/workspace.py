@@ -90,8 +90,8 @@ def list_indicators(*, only_missing: bool) -> None:
 
     locale = reader_locale()
     rows = [
-        [entry.code, entry.label.text(locale), entry.group, "" if entry.computed else entry.needs.text(locale)]
-        for entry in indicators().values()
+        [entry.code, entry.label.text(locale), entry.group, entry.needs.text(locale) if entry.needs else ""]
+        for entry in indicators().indicators.values()
         if not (only_missing and entry.computed)
     ]
     show_table(t("indicators.title"), [t(f"indicators.{name}") for name in ("code", "name", "group", "needs")], rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 import tomllib
@@ -128,3 +129,9 @@ def _data_files(files: list[Path]) -> tuple[Path, dict[str, str]]:
         name = stem if stem not in names else f"{stem}_{len(names)}"
         names[name] = file.absolute().relative_to(root).as_posix()
     return root, names
+
+
+def schema_text() -> str:
+    """The JSON schema of mapping files, as kept in docs/mapping.schema.json (editors complete and check by it)."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | SourceMapping.model_json_schema()
+    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"

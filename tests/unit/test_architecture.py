@@ -17,6 +17,7 @@ MAY_IMPORT = {
         "models.facts",
         "models.catalogue",
         "models.errors",
+        "models.mapping",
         "models.messages",
     },
     "tasks": {"tasks", "expectations", "reports", "models"},

@@ -18,19 +18,8 @@ from models.ledger.effects import (
     verify,
 )
 from models.ledger.outbox import enqueue, mark_failed, mark_sent, remind, waiting
-from models.ledger.plans import (
-    approve,
-    file,
-    finish,
-    issue,
-    issue_cycle,
-    report,
-    return_,
-    start,
-    withdraw,
-)
 from models.ledger.reading import key_points, plan, plans, published, runs
-from models.ledger.runs import (
+from models.ledger.records import (
     close_run,
     open_run,
     publish_result,
@@ -40,6 +29,17 @@ from models.ledger.runs import (
     record_point,
     record_quality,
     record_scores,
+)
+from models.ledger.steps import (
+    approve,
+    file,
+    finish,
+    issue,
+    issue_cycle,
+    report,
+    return_,
+    start,
+    withdraw,
 )
 
 __all__ = [

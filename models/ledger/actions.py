@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select
 from models.catalogue.deadlines import deadlines
 from models.database import Database, writing
 from models.enums import Role
-from models.ledger.plans import register, write_executions
 from models.ledger.reading import read_plans
+from models.ledger.steps import register, write_executions
 from models.ledger.writing import PLANS, Change, Deed, take
 from models.lifecycle import Action, allowed
 from models.schemas import SYSTEM, ActionsImported, Execution, Measure, Plan, plain

@@ -13,7 +13,11 @@ mix do:
   stands in for those after it.
 - leads given up: ``g x cases x expected close rate``: they would have had the usual chance. Leads left lying likewise,
   but each month end counts them again, so their cases are divided by the months of the window.
-- reason: ``g x closed leads``, its excess defeats. Gaps per lead of all reasons add up to the dealer's whole gap.
+- reason: ``g x closed leads``, its excess defeats. The gaps of all reasons add up to the dealer's whole gap, so what is
+  too many in one and too few in others loses no deal: together the sure reasons are worth at most what the close rate's
+  shrunk gap says the dealer loses, shared in proportion. (Simulated, 60 dealers who code reasons differently, sd .2 in
+  log: without this every second normal dealer gets a problem, with it every seventh. A true excess of six points is
+  found as often, one of three points in two of three cases.)
 - close rate: ``g x closed leads``; only where steps and reasons explain less than half of it.
 
 **One cause, counted once.** A step, the reasons whose lost deals show in it and the indicators that call for those
@@ -164,7 +168,7 @@ def diagnose(
         if part is None or not levels or closed < settings.minimum_leads:
             found[dealer] = Diagnosis(dealer, closed, judged=False, levels=levels)
             continue
-        sure = list(_findings(dealer, part, levels, standards))
+        sure = _worth_a_plan(list(_findings(dealer, part, levels, standards)), levels, standards)
         own, oem = _sorted_out(sure, levels, standards)
         most = settings.max_problems
         found[dealer] = Diagnosis(dealer, closed, True, own[:most], own[most:], oem, levels)
@@ -226,7 +230,7 @@ def _downstream(step: str, levels: Mapping[str, Level], steps: Sequence[str]) ->
 def _findings(
     dealer: str, part: pd.DataFrame, levels: Mapping[str, Level], standards: _Standards
 ) -> Iterator[_Finding]:
-    """The dealer's sure rows, each as a problem of its own."""
+    """The dealer's sure rows, each as a problem of its own, with its stake as if it stood alone."""
     for row in part.to_dict("records"):
         level = levels.get(str(row["indicator"]))
         if level is None or not _sure(level, float(row["q_value"]), standards.limits):
@@ -251,8 +255,21 @@ def _findings(
             months=standards.months,
             lead_ids=tuple(standards.examples.get((dealer, level.indicator), ()))[:MAX_EXAMPLES],
         )
-        if stake is Stake.SIGNAL or problem.deals_at_stake >= standards.limits.smallest_deals:
-            yield _Finding(problem, standards.cause(level.indicator), stake)
+        yield _Finding(problem, standards.cause(level.indicator), stake)
+
+
+def _worth_a_plan(findings: Sequence[_Finding], levels: Mapping[str, Level], standards: _Standards) -> list[_Finding]:
+    """The findings large enough, reasons together worth no more than the dealer loses in all (module text)."""
+    excess = sum(one.problem.deals_at_stake for one in findings if one.stake is None)
+    close = levels.get(CLOSE_RATE)
+    lost = excess if close is None else max(0.0, close.loss_points / 100 * close.denominator)
+    share = min(1.0, lost / excess) if excess > 0 else 1.0
+    kept = []
+    for one in findings:
+        deals = one.problem.deals_at_stake * (share if one.stake is None else 1.0)
+        if one.stake is Stake.SIGNAL or deals >= standards.limits.smallest_deals:
+            kept.append(replace(one, problem=replace(one.problem, deals_at_stake=deals)))
+    return kept
 
 
 def _sorted_out(

@@ -66,7 +66,7 @@ NORMAL_STEPS = (
     row("lead_to_visit", 200, 0.40, 0.40, 0.0),
     row("visit_to_test_drive", 80, 0.50, 0.50, 0.0),
     row("test_drive_to_order", 40, 0.25, 0.25, 0.0),
-    row("close_rate", 200, 0.05, 0.05, 0.0),
+    row("close_rate", 200, 0.05, 0.05, -20.0, half=30.0, q=0.9),  # 40 deals may be lost in all, nothing sure
 )
 
 
@@ -99,6 +99,30 @@ def test_a_reason_costs_its_excess_defeats():
     (problem,) = found.problems
     assert problem.reason == "price_trade_in_price"
     assert problem.deals_at_stake == pytest.approx(0.035 * 200)  # 7 deals
+
+
+class TestReasonsTogetherCostNoMoreThanTheDealerLoses:
+    def stakes(self, close_gap, *excess):
+        codes = ("price_trade_in_price", "process_no_trust")
+        rows = [row(f"reason:{code}", 200, 0.1, 0.05, gap, half=0.5) for code, gap in zip(codes, excess, strict=False)]
+        found = diagnosed(*NORMAL_STEPS[:3], row("close_rate", 200, 0.05, 0.05, close_gap, half=30.0, q=0.9), *rows)
+        return {one.reason: pytest.approx(one.deals_at_stake) for one in found.problems}
+
+    def test_one_reason_is_cut_to_the_whole_loss(self):
+        assert self.stakes(-2.0, 3.5) == {"price_trade_in_price": 4.0}  # 7 defeats too many, 4 deals lost
+
+    def test_several_share_it_in_proportion(self):
+        assert self.stakes(-2.0, 3.0, 1.0) == {"price_trade_in_price": 3.0, "process_no_trust": 1.0}
+
+    def test_within_the_whole_loss_nothing_is_cut(self):
+        assert self.stakes(-5.0, 3.0, 1.0) == {"price_trade_in_price": 6.0, "process_no_trust": 2.0}
+
+    def test_a_dealer_who_loses_nothing_only_codes_differently(self):
+        assert self.stakes(0.5, 3.0, 1.0) == {}
+
+    def test_without_a_close_rate_to_compare_the_reasons_stand(self):
+        (problem,) = diagnosed(*NORMAL_STEPS[:3], row("reason:price_trade_in_price", 200, 0.1, 0.06, 3.5)).problems
+        assert problem.deals_at_stake == pytest.approx(7)
 
 
 def test_leads_given_up_early_would_have_had_the_usual_chance():

@@ -31,7 +31,8 @@ def read_workbook(path: Path, file: str, spec: FileSpec, choose: Chooser = None)
     are left out. Raises SourceError for a truncated, encrypted or empty workbook and for a sheet it does not have.
     """
     try:
-        with CalamineWorkbook.from_path(str(path)) as workbook:
+        # by content: a path would be judged by its ending
+        with path.open("rb") as content, CalamineWorkbook.from_filelike(content) as workbook:
             sheets = list(workbook.sheet_names)
             name = spec.sheet or (sheets[0] if sheets else "")
             rows = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)

@@ -168,4 +168,4 @@ def _check(code: str, entry: _Entry, facts: Mapping[str, Label], file: Path) -> 
 if __name__ == "__main__":
     from models.catalogue.indicator_manual import manual
 
-    print(manual(), end="")  # noqa: T201
+    print(manual(), end="")

@@ -91,8 +91,8 @@ def judge_defeats(tables: Tables, rules: FilterRules, history_from: pd.Timestamp
     absent, phones missing throughout. One row per filing, ordered by time of filing and lead; a lead defeated without a
     row in ``defeats`` is filed implicitly by its own ``defeated_at``. Columns (docs/architecture.md):
 
-    - those of exports.md; ``cycle`` and ``filed_month`` are the month of filing; ``evidence`` is JSON: the rule, the ids
-      and days of its sentence, and the evidence that was lacking (tasks.compute.evidence says it in words)
+    - those of exports.md; ``cycle`` and ``filed_month`` are the month of filing; ``evidence`` is JSON: rule, ids and
+      days of its sentence, and the evidence that was lacking (tasks.compute.evidence says it in words)
     - ``rule``: the deciding rule; ``lacking``: names of LACKING joined by ``;``
     - ``counted``: False for duplicate, invalid contact, test or fake by the used reason, which leave all rates
     - ``last_filing``: the filing by which the lead is defeated now; ``reactivated``: it was opened again afterwards

@@ -73,10 +73,8 @@ def _explicit(tables: Tables, leads: pd.DataFrame) -> pd.DataFrame:
     defeats = tables["defeats"]
     lead_row = pd.Index(leads["lead_id"]).get_indexer(pd.Index(defeats["lead_id"]))
     known = (lead_row >= 0) & defeats["defeated_at"].notna().to_numpy()
-    filed = defeats.loc[known, list(_OF_FILING)].assign(
-        lead_row=lead_row[known], filed_at=defeats["defeated_at"][known]
-    )
-    return filed.reset_index(drop=True)
+    filed: pd.DataFrame = defeats.loc[known, list(_OF_FILING)].reset_index(drop=True)
+    return filed.assign(lead_row=lead_row[known], filed_at=defeats["defeated_at"].to_numpy()[known])
 
 
 def _reopened(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Indicators from their declarations: additive sums first, rates last (design.md section 1).
 
-``indicator_sums`` gives numerator and denominator per month and cell; adding such sums up is merging them, so that months,
-shards and machines can be computed apart. ``indicator_table`` divides them for every scope.
+``indicator_sums`` gives numerator and denominator per month and cell; adding such sums up is merging them, so that
+months, shards and machines can be computed apart. ``indicator_table`` divides them for every scope.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.catalogue.indicators import Base, Indicator
+from models.catalogue.indicators import Base, Indicator, indicators
 from models.enums import Scope
 from tasks.compute.lead_facts import CELLS
 
@@ -43,6 +43,7 @@ TABLE_COLUMNS = [
 ]
 
 Codes = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
 
 
 def indicator_sums(
@@ -54,55 +55,62 @@ def indicator_sums(
     when None). Leads that are not ``counted`` are in neither; cells without numerator and denominator have no row.
     Keys are categories, missing ones the empty text; both sums are floats.
     """
-    parts = [
-        part
-        for base in Base
-        for part in _sums_of_base(
-            open_facts if base is Base.MONTH_END else facts, base, [one for one in declarations if one.base is base]
-        )
-    ]
-    return merge_sums(parts, add=False)
+    names = pd.Index([one.code for one in declarations], dtype="str")
+    parts = []
+    for base in Base:
+        rows = open_facts if base is Base.MONTH_END else facts
+        declared = [(number, one) for number, one in enumerate(declarations) if one.base is base]
+        if rows is not None and declared:
+            parts.append(_sums_of_base(rows, base, declared, names))
+    return _stacked([part for part in parts if part is not None])
 
 
-def merge_sums(parts: Iterable[pd.DataFrame], *, add: bool = True) -> pd.DataFrame:
-    """Several sums as one; with ``add`` the rows of the same month, cell and indicator are added up."""
-    frames = list(parts)
-    keys = [*KEYS, "indicator"]
-    if not frames:
-        empty = pd.DataFrame({name: pd.Series([], dtype="str").astype("category") for name in keys})
-        return empty.assign(numerator=pd.Series([], dtype="float64"), denominator=pd.Series([], dtype="float64"))
-    columns: dict[str, object] = {}
-    for name in keys:
+def merge_sums(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Several sums as one, the rows of the same month, cell and indicator added up, in the order of their keys."""
+    whole = _stacked(list(parts))
+    return whole.groupby([*KEYS, "indicator"], observed=True, as_index=False, sort=True).sum()
+
+
+def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Sums one below the other, their keys as categories of the union in alphabetical order."""
+    columns: dict[str, pd.Categorical | Values] = {}
+    for name in (*KEYS, "indicator"):
         words = sorted(set().union(*(frame[name].cat.categories for frame in frames)))
-        codes = np.concatenate([_codes(frame[name], words) for frame in frames])
-        columns[name] = pd.Categorical.from_codes(codes, pd.Index(words, dtype="str"))
+        codes = [_codes(frame[name], words) for frame in frames]
+        columns[name] = pd.Categorical.from_codes(
+            np.concatenate([np.empty(0, "int64"), *codes]), categories=pd.Index(words, dtype="str")
+        )
     for name in ("numerator", "denominator"):
-        columns[name] = np.concatenate([frame[name].to_numpy() for frame in frames])
-    whole = pd.DataFrame(columns)
-    return whole.groupby(keys, observed=True, as_index=False, sort=True).sum() if add else whole
+        columns[name] = np.concatenate([np.empty(0), *(frame[name].to_numpy() for frame in frames)])
+    return pd.DataFrame(columns)
 
 
-def _sums_of_base(facts: pd.DataFrame | None, base: Base, declared: Sequence[Indicator]) -> Iterable[pd.DataFrame]:
-    if facts is None or not len(facts) or not declared:
-        return
+def _sums_of_base(
+    facts: pd.DataFrame, base: Base, declared: Sequence[tuple[int, Indicator]], names: pd.Index
+) -> pd.DataFrame | None:
     month, counted = _MONTH_COLUMN[base]
-    rows = facts[facts[month].notna() & facts[counted]]
+    rows = facts[(facts[month].notna() & facts[counted]).to_numpy(dtype=bool)]
     if not len(rows):
-        return
+        return None
     keys = {name: rows[month if name == "month" else name].astype("category") for name in KEYS}
     cell, first = _cells([values.cat.codes.to_numpy() for values in keys.values()])
-    cells = {name: values.cat.remove_unused_categories() for name, values in keys.items()}
-    totals: dict[str, npt.NDArray[np.float64]] = {}
-    for fact in {name for one in declared for name in (one.numerator, one.denominator)}:
-        totals[fact] = np.bincount(cell, weights=rows[fact].to_numpy(dtype="float64"), minlength=len(first))
-    for one in declared:
-        numerator, denominator = totals[one.numerator], totals[one.denominator]
-        there = np.flatnonzero((numerator != 0) | (denominator != 0))
-        columns: dict[str, object] = {name: values.array.take(first[there]) for name, values in cells.items()}
-        columns["indicator"] = pd.Categorical.from_codes(
-            np.zeros(len(there), dtype="int64"), pd.Index([one.code], dtype="str")
-        )
-        yield pd.DataFrame(columns | {"numerator": numerator[there], "denominator": denominator[there]})
+    totals: dict[str, Values] = {}
+    for fact in {name for _, one in declared for name in (one.numerator, one.denominator)}:
+        weights = rows[fact].to_numpy(dtype="float64")
+        totals[fact] = np.bincount(cell, weights=weights, minlength=len(first)).astype("float64")
+    sums = [(number, totals[one.numerator], totals[one.denominator]) for number, one in declared]
+    there = [np.flatnonzero((numerator != 0) | (denominator != 0)) for _, numerator, denominator in sums]
+    place = first[np.concatenate(there)]
+    indicator = np.repeat(np.array([number for number, *_ in sums]), [len(some) for some in there])
+    columns: dict[str, object] = {name: values.array.take(place) for name, values in keys.items()}
+    return pd.DataFrame(
+        columns
+        | {
+            "indicator": pd.Categorical.from_codes(indicator, categories=names),
+            "numerator": np.concatenate([total[some] for (_, total, _), some in zip(sums, there, strict=True)]),
+            "denominator": np.concatenate([total[some] for (_, _, total), some in zip(sums, there, strict=True)]),
+        }
+    )
 
 
 def _cells(codes: Sequence[npt.NDArray[np.integer]]) -> tuple[Codes, Codes]:
@@ -110,36 +118,39 @@ def _cells(codes: Sequence[npt.NDArray[np.integer]]) -> tuple[Codes, Codes]:
     combined = np.zeros(len(codes[0]), dtype="int64")
     for part in codes:
         combined = combined * (int(part.max()) + 1) + part
-    cell, _ = pd.factorize(combined)
+    cell = pd.factorize(combined)[0]
     first = np.full(int(cell.max()) + 1, len(cell), dtype="int64")
     np.minimum.at(first, cell, np.arange(len(cell)))
     return cell.astype("int64"), first
 
 
 def _codes(values: pd.Series, words: Sequence[str]) -> Codes:
-    """The code of each value in ``words``."""
-    translate = pd.Index(words).get_indexer(pd.Index(values.cat.categories))
-    return translate[values.cat.codes.to_numpy()].astype("int64")
+    """The code of each category value in ``words``."""
+    translate = pd.Index(list(words), dtype="str").get_indexer(pd.Index(values.cat.categories))
+    codes: Codes = translate[values.cat.codes.to_numpy()].astype("int64")
+    return codes
 
 
 def indicator_table(
-    sums: pd.DataFrame, cycle: str, codes: Sequence[str], regions: Mapping[str, str] | None = None
+    sums: pd.DataFrame, cycle: str, regions: Mapping[str, str] | None = None, codes: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """The ``indicators`` of exports.md for ``cycle``: one row per scope and indicator, values as rates or means.
 
-    ``codes``: the indicators in the order wanted. ``regions``: region of each dealer to report by (a dealer that changed
-    its region is then shown in the present one in all months); by default the region each sum was stored with. A scope
-    has rows for all indicators once it has any figure in the cycle's month; a value whose denominator is 0 is missing, and
-    so are ``previous`` (the month before) and ``same_month_last_year`` without data. ``scope_id`` of a consultant is the
-    consultant's id, with ``<dealer_id>:`` before it when the same id occurs at several dealers. ``expected, gap_points,
-    lo90, hi90, flagged`` stay empty: the comparison of dealers fills them.
+    ``regions``: region of each dealer to report by (a dealer that changed its region is then shown in the present one
+    in all months); by default the region each sum was stored with. ``codes``: the indicators in the order wanted, by
+    default all summed ones of the catalogue. A scope has rows for all of them once it has any figure in the month.
+    ``value`` is missing when the denominator is 0, and so are ``previous`` (the month before) and
+    ``same_month_last_year``. ``scope_id`` of a consultant is the consultant's id, with ``<dealer_id>:`` before it when
+    several dealers use the same id. ``expected, gap_points, lo90, hi90, flagged`` stay empty: the comparison of dealers
+    fills them.
     """
     months = (cycle, *earlier_months(cycle))
-    rows = sums[sums["month"].isin(months) & sums["indicator"].isin(codes)]
-    indicator = _codes(rows["indicator"], list(codes))
+    wanted = [one.code for one in indicators().summed] if codes is None else list(codes)
+    rows = sums[sums["month"].isin(months) & sums["indicator"].isin(wanted)]
+    indicator = _codes(rows["indicator"], wanted)
     month = _codes(rows["month"], list(months))
     ids = _scope_ids(rows, sums, regions)
-    tables = [_scope_table(scope, ids[scope], indicator, month, rows, codes) for scope in Scope]
+    tables = [_scope_table(scope, ids[scope], indicator, month, rows, wanted) for scope in Scope]
     result = pd.concat(tables, ignore_index=True).assign(cycle=cycle)
     for name in ("expected", "gap_points", "lo90", "hi90"):
         result[name] = np.nan
@@ -155,9 +166,15 @@ def earlier_months(cycle: str) -> tuple[str, str]:
 
 
 def _scope_ids(rows: pd.DataFrame, sums: pd.DataFrame, regions: Mapping[str, str] | None) -> dict[Scope, pd.Series]:
-    region = rows["region_id"] if regions is None else rows["dealer_id"].astype("str").map(regions).fillna("")
+    """The scope id of each row as a category, empty text where it has none."""
+    region = rows["region_id"]
+    if regions is not None:
+        dealers = rows["dealer_id"].cat
+        present = pd.Categorical([regions.get(dealer, "") for dealer in dealers.categories])
+        region = pd.Series(present.take(dealers.codes.to_numpy()), index=rows.index)
+    nation = pd.Categorical.from_codes(np.zeros(len(rows), dtype="int8"), categories=pd.Index([NATION], dtype="str"))
     return {
-        Scope.NATION: pd.Series(NATION, index=rows.index),
+        Scope.NATION: pd.Series(nation, index=rows.index),
         Scope.REGION: region,
         Scope.DEALER: rows["dealer_id"],
         Scope.CONSULTANT: _consultants(rows, sums),
@@ -167,19 +184,33 @@ def _scope_ids(rows: pd.DataFrame, sums: pd.DataFrame, regions: Mapping[str, str
 
 
 def _consultants(rows: pd.DataFrame, sums: pd.DataFrame) -> pd.Series:
-    pairs = sums[["dealer_id", "consultant_id"]].drop_duplicates().astype("str")
-    shared = set(pairs.loc[pairs["consultant_id"].duplicated(), "consultant_id"]) - {""}
-    plain = rows["consultant_id"].astype("str")
-    return plain.where(~plain.isin(shared), rows["dealer_id"].astype("str") + ":" + plain)
+    """The consultant's id, with the dealer before it when several dealers use the same one (in any month)."""
+    dealers, consultants = rows["dealer_id"].cat.categories, rows["consultant_id"].cat.categories
+    pairs = pd.unique(_pair(sums))
+    dealer, consultant = np.divmod(pairs, len(consultants))
+    shared = np.bincount(consultant, minlength=len(consultants))[consultant] > 1
+    names = [
+        "" if consultants[who] == "" else f"{dealers[where]}:{consultants[who]}" if several else consultants[who]
+        for where, who, several in zip(dealer, consultant, shared, strict=True)
+    ]
+    distinct, labels = pd.factorize(np.array(names, dtype=object), sort=True)
+    place = pd.Index(pairs).get_indexer(pd.Index(_pair(rows)))
+    ids = pd.Categorical.from_codes(distinct[place], categories=pd.Index(labels, dtype="str"))
+    return pd.Series(ids, index=rows.index)
+
+
+def _pair(sums: pd.DataFrame) -> Codes:
+    consultants = sums["consultant_id"].cat
+    pairs: Codes = sums["dealer_id"].cat.codes.to_numpy().astype("int64") * len(consultants.categories)
+    return pairs + consultants.codes.to_numpy()
 
 
 def _scope_table(
     scope: Scope, ids: pd.Series, indicator: Codes, month: Codes, rows: pd.DataFrame, codes: Sequence[str]
 ) -> pd.DataFrame:
     """One row per scope id with figures in the cycle's month and indicator; month 0 is the cycle."""
-    named = ids.astype("category")
-    number = named.cat.codes.to_numpy().astype("int64")
-    shape = (len(named.cat.categories), len(codes), 3)
+    number = ids.cat.codes.to_numpy().astype("int64")
+    shape = (len(ids.cat.categories), len(codes), 3)
     place = (number * shape[1] + indicator) * shape[2] + month
     size = int(np.prod(shape))
     total = {
@@ -188,8 +219,8 @@ def _scope_table(
     }
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(total["denominator"] > 0, total["numerator"] / total["denominator"], np.nan)
-    present = (total["denominator"][:, :, 0] > 0).any(axis=1) & (named.cat.categories.to_numpy() != "")
-    scope_ids = named.cat.categories.to_numpy(dtype=object)[present]
+    present = (total["denominator"][:, :, 0] > 0).any(axis=1) & (ids.cat.categories.to_numpy() != "")
+    scope_ids = ids.cat.categories.to_numpy(dtype=object)[present]
     return pd.DataFrame(
         {
             "scope": scope.value,

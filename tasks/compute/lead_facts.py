@@ -1,7 +1,7 @@
 """One row per lead with everything indicators sum (names: ``[facts]`` of models/catalogue/indicators.toml).
 
-Where the data hold no time of a kind at all (no visits, no first contacts, ...), the facts about it stay 0 in numerator and
-denominator: an indicator without data is empty, never zero (domain.md section 4).
+Where the data hold no time of a kind at all (no visits, no first contacts, ...), the facts about it stay 0 in numerator
+and denominator: an indicator without data is empty, never zero (domain.md section 4).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _DESTINATION_FACTS = {
     "to_not_purchased": Destination.NOT_PURCHASED,
     "to_unknown": Destination.UNKNOWN,
 }
+_FILING_WORDS = ("filed_month", "verdict", "destination", *REASONS)
 _VERDICT_FACTS = {"true_defeat": "true", "quasi_defeat": "quasi", "false_defeat": "false"}
 
 Flags = npt.NDArray[np.bool_]
@@ -56,11 +57,10 @@ def lead_facts(
     closed_at = leads["ordered_at"].where(leads["status"] == "won")
     own_close = leads["defeated_at"].where(leads["status"] == "defeated")
     closed_at = closed_at.fillna(filing["filed_at"]).fillna(own_close)
-    dealer = leads["dealer_id"].fillna(UNASSIGNED)
-    region = regions(tables)
+    dealer = leads["dealer_id"].fillna(UNASSIGNED).astype("category")
     cells = {
         "dealer_id": dealer,
-        "region_id": pd.Series(region.reindex(dealer).to_numpy(), index=leads.index, dtype="str"),
+        "region_id": dealer.map(regions(tables).to_dict()),
         "consultant_id": leads["consultant_id"],
         "series": leads["series"],
         "source": leads["source"],
@@ -68,8 +68,8 @@ def lead_facts(
     first = _first_filing(leads, defeats)
     result = pd.DataFrame(
         {"lead_id": leads["lead_id"]}
-        | {name: values.fillna("").astype("category") for name, values in cells.items()}
-        | {name: filing[name].astype("category") for name in REASONS}
+        | {name: _cell(values) for name, values in cells.items()}
+        | {name: filing[name] for name in REASONS}
         | {"created_at": leads["created_at"], "closed_at": closed_at, "last_contact_at": leads["last_contact_at"]}
         | {
             "created_month": month_of(leads["created_at"]),
@@ -90,6 +90,14 @@ def lead_facts(
     return _from(result, history_from)
 
 
+def _cell(values: pd.Series) -> pd.Series:
+    """A key of the cells as category, missing values as the empty text."""
+    coded = values.astype("category")
+    if not coded.isna().any():
+        return coded
+    return coded.cat.add_categories([word for word in ("",) if word not in coded.cat.categories]).fillna("")
+
+
 def _from(facts: pd.DataFrame, history_from: pd.Timestamp | None) -> pd.DataFrame:
     if history_from is None:
         return facts.reset_index(drop=True)
@@ -100,13 +108,16 @@ def _from(facts: pd.DataFrame, history_from: pd.Timestamp | None) -> pd.DataFram
 
 
 def _compact(values: npt.NDArray[np.float64] | Flags) -> npt.NDArray[np.float64] | npt.NDArray[np.int8]:
-    return values.astype("int8") if values.dtype == bool else values
+    return values.astype("int8") if values.dtype == bool else values.astype("float64")
 
 
 def _of_leads(leads: pd.DataFrame, filings: pd.DataFrame) -> pd.DataFrame:
-    """One filing per lead, in the order of ``leads``; missing where a lead has none."""
+    """What facts need of one filing per lead, in the order of ``leads``; missing where a lead has none."""
     place = pd.Index(filings["lead_id"]).get_indexer(pd.Index(leads["lead_id"]))
-    numbered = filings.assign(filing=filings.index, counted=filings["counted"].astype("boolean")).reset_index(drop=True)
+    words = {name: filings[name].astype("category") for name in _FILING_WORDS}
+    flags = {name: filings[name].astype("boolean") for name in ("counted", "premature", "reactivated")}
+    times = {name: filings[name] for name in ("filed_at", "reviewed_at")}
+    numbered = pd.DataFrame(words | flags | times).assign(filing=filings.index).reset_index(drop=True)
     return numbered.reindex(place).set_axis(leads.index)
 
 

@@ -20,7 +20,7 @@ def calls_of(filings: pd.DataFrame, revisits: pd.DataFrame) -> pd.DataFrame:
     first = filings.drop_duplicates("lead_id")
     place = pd.Index(first["lead_id"]).get_indexer(pd.Index(revisits["lead_id"]))
     known = (place >= 0) & revisits["called_at"].notna().to_numpy()
-    mine = revisits[known].assign(filing=first.index.to_numpy()[place[known]])
+    mine: pd.DataFrame = revisits[known].assign(filing=first.index.to_numpy()[place[known]])
     mine = mine.sort_values(["called_at", "lead_id"], kind="stable", ignore_index=True)
     repeated = filings.loc[filings["lead_id"].duplicated(keep=False), ["lead_id", "filed_at"]]
     if len(repeated):

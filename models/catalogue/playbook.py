@@ -1,9 +1,9 @@
 """The playbook: the coaching scheme of every reason a dealer can fix (domain.md section 9), as data.
 
 ``playbook/*.toml`` hold measures (split by level-1 reason), which scheme a finding in an indicator calls for, the OEM
-lists for what dealers cannot fix, and argument cards in the three steps fact, concern, view. An OEM's own
-``playbook/*.toml`` in another folder overrides single keys of an entry or adds entries. Every error names file, key and
-remedy (CatalogueError).
+lists for what dealers cannot fix, and argument cards in the three steps fact, concern, view. ``playbook/*.toml`` in an
+OEM's own catalogue folder override single keys of an entry or add entries. Every error names file, key and remedy
+(CatalogueError).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.catalogue.indicators import Unit, indicators
 from models.catalogue.loading import Label
 from models.catalogue.merging import checked, load_tables, merged
-from models.catalogue.reasons import catalogue
+from models.catalogue.reasons import Reason, catalogue
 from models.enums import OwnerRole
 from models.errors import CatalogueError
 from models.messages import DEFAULT_LOCALE
@@ -138,22 +139,22 @@ class Playbook(BaseModel):
 
 
 @cache
-def playbook(folder: Path | None = None, reasons_folder: Path | None = None) -> Playbook:
-    """The playbook, checked against the reason catalogue.
+def playbook(folder: Path | None = None) -> Playbook:
+    """The playbook, checked against the reasons and indicators of the same folder.
 
-    ``folder`` holds an OEM's own ``*.toml`` files, laid over the shipped ones by entry and key; ``reasons_folder`` its
-    reasons. Raises CatalogueError when an entry is incomplete, names an unknown reason, or a reason the dealer owns has
-    fewer than two measures.
+    ``folder`` is an OEM's own catalogue; its ``playbook/*.toml`` are laid over the shipped files by entry and key.
+    Raises CatalogueError when an entry is incomplete, names an unknown reason or an indicator that cannot judge a
+    measure, or a reason the dealer owns has fewer than two measures.
     """
     sources: dict[str, Path] = {}
     tables = _laid({}, FOLDER, sources)
-    if folder is not None:
-        tables = _laid(tables, folder, sources)
-    known = catalogue(reasons_folder)
+    if folder is not None and (folder / FOLDER.name).is_dir():
+        tables = _laid(tables, folder / FOLDER.name, sources)
+    known = catalogue(folder)
     for code, entry in tables.get("measures", {}).items():
         tables["measures"][code] = {"code": code, **entry}
     book = _checked(tables | {"owners": {code: reason.owners for code, reason in known.items()}}, sources)
-    for where, key, params in _problems(book, reasons_folder):
+    for where, key, params in _problems(book, folder):
         raise CatalogueError(key, file=sources.get(where, FOLDER), entry=where.partition(".")[2], **params)
     return book
 
@@ -196,30 +197,57 @@ def _checked(tables: Mapping[str, Any], sources: Mapping[str, Path]) -> Playbook
     return checked(tables, Playbook, FOLDER)
 
 
-def _problems(book: Playbook, reasons_folder: Path | None) -> Iterator[tuple[str, str, dict[str, object]]]:
+_Finding = tuple[str, str, dict[str, object]]
+
+
+def _problems(book: Playbook, folder: Path | None) -> Iterator[_Finding]:
     """What entries say about each other, as (entry, message key, parameters)."""
-    known = catalogue(reasons_folder)
+    known = catalogue(folder)
     for where, reason in _reason_references(book):
         if reason not in known:
             yield where, "playbook.unknown_reason", {"reason": reason}
+    shares = {code for code, entry in indicators(folder).indicators.items() if entry.unit is Unit.SHARE}
+    for where, indicator in _indicator_references(book):
+        if indicator not in shares:
+            yield where, "playbook.unknown_indicator", {"indicator": indicator}
     for code, measure in book.measures.items():
         zh, en = len(measure.steps.zh_CN), len(measure.steps.en)
         if zh != en:
             yield f"measures.{code}", "playbook.uneven_steps", {"zh": zh, "en": en}
+    yield from _broken_schemes(book)
+    yield from _missing_measures(book, known)
+
+
+def _broken_schemes(book: Playbook) -> Iterator[_Finding]:
+    """Findings that lead to no measure, and reasons that would be counted in two steps."""
     explained: dict[str, str] = {}
     for indicator, scheme in book.indicator_schemes.items():
+        where = f"indicator_schemes.{indicator}"
         for reason in scheme.explained_by:
             other = explained.setdefault(reason, indicator)
             if other != indicator:
-                yield f"indicator_schemes.{indicator}", "playbook.explained_twice", {"reason": reason, "other": other}
+                yield where, "playbook.explained_twice", {"reason": reason, "other": other}
         if not book.scheme(scheme.reason):
-            yield f"indicator_schemes.{indicator}", "playbook.no_scheme", {"reason": scheme.reason}
+            yield where, "playbook.no_scheme", {"reason": scheme.reason}
+
+
+def _missing_measures(book: Playbook, known: Mapping[str, Reason]) -> Iterator[_Finding]:
+    """Reasons of the dealer without enough measures."""
     for code, entry in known.items():
+        have = len(book.scheme(code))
         if entry.level == 1 and entry.dealer_fixable and not book.scheme(entry.scheme):
             yield f"measures.{code}", "playbook.no_scheme", {"reason": entry.scheme}
-        have = len(book.scheme(code))
         if entry.level == 2 and entry.dealer_owned and have < MIN_MEASURES:
             yield f"measures.{code}", "playbook.too_few", {"have": have, "need": MIN_MEASURES}
+
+
+def _indicator_references(book: Playbook) -> Iterator[tuple[str, str]]:
+    """Every indicator an entry names; those of a reason are references to the reason."""
+    for code, measure in book.measures.items():
+        if not measure.indicator.startswith(REASON_PREFIX):
+            yield f"measures.{code}", measure.indicator
+    for indicator in book.indicator_schemes:
+        yield f"indicator_schemes.{indicator}", indicator
 
 
 def _reason_references(book: Playbook) -> Iterator[tuple[str, str]]:

@@ -104,7 +104,8 @@ THREE = '["一", "二", "三"]'
 @pytest.fixture
 def own(tmp_path):
     def write(content):
-        (tmp_path / "own.toml").write_text(content, "utf-8")
+        (tmp_path / "playbook").mkdir()
+        (tmp_path / "playbook" / "own.toml").write_text(content, "utf-8")
         return tmp_path
 
     return write
@@ -132,6 +133,12 @@ def test_an_oem_adds_measures_and_changes_single_keys(own):
     [
         (NEW.replace("process_reception", "process_magic") + STEPS.format(THREE), "playbook.unknown_reason", "magic"),
         (NEW + STEPS.format('["一", "二", "三", "四"]'), "playbook.uneven_steps", "coffee"),
+        (NEW.replace("reason:process_reception", "cheer") + STEPS.format(THREE), "playbook.unknown_indicator", "cheer"),
+        (
+            NEW.replace("reason:process_reception", "first_response_hours") + STEPS.format(THREE),
+            "playbook.unknown_indicator",
+            "first_response_hours",
+        ),
         (NEW + STEPS.format('["一", "二"]'), "catalogue.invalid", "measures.coffee.steps.zh_CN"),
         (NEW.replace('"low"', '"huge"') + STEPS.format(THREE), "catalogue.invalid", "measures.coffee.effort"),
         (NEW, "catalogue.invalid", "measures.coffee.steps"),
@@ -157,6 +164,7 @@ def test_an_error_in_a_measure_names_file_entry_and_remedy(own, content, key, na
         ('[argument_cards.total_cost]\nconcern_code = "price_magic"', "playbook.unknown_reason"),
         ('[measures.first_hour_response]\nreason = "process_reception"\n[measures.follow_up_rhythm]\n'
          'reason = "process_reception"', "playbook.too_few"),
+        ('[indicator_schemes.cheer]\nreason = "process_reception"\nstake = "step"', "playbook.unknown_indicator"),
         ("[measures", "catalogue.not_toml"),
         ("[dishes.soup]\nsalt = 1", "catalogue.invalid"),
     ],
@@ -168,8 +176,9 @@ def test_what_entries_say_about_each_other_is_checked(own, content, key):
 
 
 def test_a_measure_defined_in_two_files_is_refused(tmp_path):
+    (tmp_path / "playbook").mkdir()
     for name in ("one.toml", "two.toml"):
-        shutil.copy(FOLDER / "supply.toml", tmp_path / name)
+        shutil.copy(FOLDER / "supply.toml", tmp_path / "playbook" / name)
     with pytest.raises(CatalogueError) as caught:
         playbook(tmp_path)
     assert caught.value.key == "playbook.twice"
@@ -177,7 +186,29 @@ def test_a_measure_defined_in_two_files_is_refused(tmp_path):
     assert "one.toml" in caught.value.text("en")
 
 
-def test_a_folder_without_files_is_refused(tmp_path):
+def test_a_catalogue_without_an_own_playbook_leaves_the_shipped_one(tmp_path):
+    assert playbook(tmp_path) == playbook()
+
+
+def test_the_playbook_goes_with_the_reasons_of_the_same_folder(own):
+    folder = own("[measures.coffee]\n" + NEW.replace("process_reception", "process_coffee") + STEPS.format(THREE))
+    (folder / "reasons.toml").write_text(
+        """
+        [reasons.process_coffee]
+        owners = ["sales_manager"]
+        dealer_fixable = true
+        label = { zh_CN = "没有咖啡", en = "no coffee" }
+        definition = { zh_CN = "没有咖啡", en = "no coffee" }
+        """,
+        "utf-8",
+    )
+    with pytest.raises(CatalogueError) as caught:
+        playbook(folder)
+    assert (caught.value.key, caught.value.params["entry"]) == ("playbook.too_few", "process_coffee")
+
+
+def test_an_empty_playbook_folder_is_refused(tmp_path):
+    (tmp_path / "playbook").mkdir()
     with pytest.raises(CatalogueError) as caught:
         playbook(tmp_path)
     assert caught.value.key == "playbook.no_files"

@@ -154,7 +154,7 @@ def write_sample(
     ``directory/truth``. The same arguments write the same files. ``progress`` is told each month written. Raises
     UserError for sizes and months that make no sense, SourceError when the folder holds anything else.
     """
-    _check_sizes(dealers, months, end_month, dirt)
+    _check_sizes(dealers, months, seed, end_month, dirt)
     last = pd.Period(end_month, "M")
     sample = Sample.create(directory, dealers, seed, str(last - (months - 1)), dirt, fakery)
     reports = []
@@ -184,10 +184,12 @@ def file_name(table: str, month: str) -> str:
     return f"{table}_{month}{ending}" if month else f"{table}{ending}"
 
 
-def _check_sizes(dealers: int, months: int, end_month: str, dirt: float) -> None:
+def _check_sizes(dealers: int, months: int, seed: int, end_month: str, dirt: float) -> None:
     for option, value, most in (("--dealers", dealers, MAX_DEALERS), ("--months", months, MAX_MONTHS)):
         if not 1 <= value <= most:
             raise UserError("sample.bad_size", option=option, value=value, least=1, most=most)
+    if seed < 0:
+        raise UserError("sample.bad_seed", value=seed)
     if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", end_month):
         raise UserError("sample.bad_month", value=end_month)
     if not 0 <= dirt <= MAX_DIRT:

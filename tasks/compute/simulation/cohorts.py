@@ -173,6 +173,9 @@ def _twists(network: Network, draws: Draws, leads: Columns) -> None:
     leads["twist"], leads["sister"] = twist, sister
     # a purchase shows from a few days before the filing (late paperwork) to the end of the window after it
     bought = leads["close"] + (draws.uniform("bought", n, -6.0, 80.0) * DAY).astype(np.int64)
+    # what proves a filing of the sample lies in the sample
+    begin = month_start(network, 0)
+    bought = np.where(leads["close"] >= begin, np.maximum(bought, begin + DAY // 2), bought)
     buys = np.isin(twist, (BOUGHT_HERE, SISTER_SALE_LEAD, SISTER_SALE))
     leads["bought_at"] = np.where(buys, np.maximum(bought, leads["created"] + DAY), NEVER)
 

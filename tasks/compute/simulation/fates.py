@@ -9,7 +9,7 @@ import numpy as np
 from tasks.compute.simulation.draws import Floats
 
 WON = 0
-WON_SHARE = 0.165
+WON_SHARE = 0.155
 
 #: destinations in the order of the shares below
 DESTINATIONS = ("competitor", "same_brand_other_dealer", "not_purchased", "unknown")

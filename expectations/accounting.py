@@ -7,16 +7,17 @@ did but were set apart) and the fates the suites gave to the rest. Pure: frames 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from expectations.results import FATES, CheckResult, TableCheck
+from expectations.results import ACCEPTED, FATES, CheckResult, TableCheck
 from expectations.rules import Action, rules
 from expectations.scoring import COUNTS
 from expectations.view import UNASSIGNED, positions
 from models.catalogue.contract import FILE_COLUMN, ROW_COLUMN, contract
-from models.enums import RowFate, Severity
+from models.enums import RowFate
 
 PLACE = ("table", "source_file", "dealer_id")
 _AT = ["table", "source_file", "row_number"]
@@ -24,7 +25,6 @@ _COUNT_OF = {
     RowFate.ACCEPTED: "accepted",
     RowFate.QUARANTINED: "quarantined",
     RowFate.HELD: "held",
-    RowFate.DUPLICATE: "duplicates",
 }
 
 
@@ -32,19 +32,29 @@ class RowsLostError(Exception):
     """Rows came in that have no fate, or have two: a defect of ours, the check is void."""
 
 
-def dropped_at_reading(problems: pd.DataFrame) -> pd.Series:
-    """Of each problem found at reading: whether its row was dropped there (set apart or a repetition)."""
-    return (problems["severity"] == Severity.QUARANTINE.value) | _repetition(problems)
+@dataclass(frozen=True)
+class Reading:
+    """What reading and typing left: ``problems`` (Problems frame), ``counts`` per ``table, source_file, dealer_id``
+    (``rows, received, exact_duplicate, replaced, unreadable``), ``apart``: received rows set apart there, by table,
+    ``through``: received rows of tables without a suite, which are accepted as they are."""
+
+    problems: pd.DataFrame
+    counts: pd.DataFrame
+    apart: Mapping[str, pd.DataFrame]
+    through: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def waiting_leads(self) -> dict[str, str]:
+        """The leads set apart, with their dealers: what hangs on them waits."""
+        leads = self.apart.get("leads")
+        if leads is None:
+            return {}
+        known = leads.dropna(subset=["lead_id"]).drop_duplicates("lead_id")
+        return dict(zip(known["lead_id"], known["dealer_id"].fillna(UNASSIGNED), strict=True))
 
 
 def _repetition(problems: pd.DataFrame) -> pd.Series:
     return problems["rule"].isin([code for code, rule in rules().items() if rule.action is Action.DUPLICATE])
-
-
-def without_dropped(table: str, frame: pd.DataFrame, problems: pd.DataFrame) -> np.ndarray:
-    """Which rows of ``frame`` go on to the suites: all but those the reading set apart and left in the lake."""
-    gone = problems[(problems["table"] == table) & dropped_at_reading(problems)]
-    return ~_is_at(frame, gone)
 
 
 def _is_at(frame: pd.DataFrame, problems: pd.DataFrame) -> np.ndarray:
@@ -58,48 +68,68 @@ def _is_at(frame: pd.DataFrame, problems: pd.DataFrame) -> np.ndarray:
     return np.isin(there * span + frame[ROW_COLUMN].to_numpy(np.int64), wanted) & (there >= 0)
 
 
-def at_home(problems: pd.DataFrame, result: CheckResult) -> pd.DataFrame:
-    """The problems of reading with the dealer they count for: a known dealer, the lead's, else ``_unassigned``."""
-    dealer = problems["dealer_id"].where(problems["dealer_id"].isin(result.dealers))
-    of_lead = _dealer_of_lead(problems, result)
-    owned = problems["table"].isin([name for name, table in contract().tables.items() if _hangs_on_lead(table.fields)])
-    dealer = dealer.fillna(of_lead.where(owned)).fillna(UNASSIGNED)
-    return problems.assign(dealer_id=dealer.astype("str"))
+class Homes:
+    """Which dealer a row counts for: its own if known, else that of its lead, else ``_unassigned``."""
+
+    def __init__(self, result: CheckResult, apart: Mapping[str, pd.DataFrame]) -> None:
+        self.dealers = result.dealers
+        ids, homes = [pd.Series([], dtype="str")], [pd.Series([], dtype="str")]
+        if (leads := result.tables.get("leads")) is not None:
+            ids.append(leads.frame["lead_id"])
+            homes.append(pd.Series(result.dealers.take(leads.dealer), dtype="str"))
+        if "leads" in apart:
+            ids.append(apart["leads"]["lead_id"])
+            homes.append(self._known(apart["leads"]["dealer_id"]))
+        self.leads, self.of_lead = pd.concat(ids, ignore_index=True), pd.concat(homes, ignore_index=True)
+
+    def of(self, dealer_id: pd.Series, lead_id: pd.Series) -> pd.Series:
+        """The dealers of rows with these own dealers and leads (either may be missing)."""
+        found = positions(lead_id, self.leads)
+        by_lead = self.of_lead.reindex(found).set_axis(dealer_id.index)
+        return self._known(dealer_id).fillna(by_lead).fillna(UNASSIGNED).astype("str")
+
+    def of_rows(self, frame: pd.DataFrame) -> pd.Series:
+        """The dealers of rows of any lake table."""
+        blank = pd.Series(None, index=frame.index, dtype="str")
+        own = "dealer_id" in frame
+        return self.of(frame["dealer_id"] if own else blank, blank if own else frame["lead_id"])
+
+    def of_problems(self, problems: pd.DataFrame) -> pd.DataFrame:
+        """Problems of reading with the dealer each counts for."""
+        hanging = problems["table"].isin([name for name, table in contract().tables.items() if _hangs(table.fields)])
+        return problems.assign(dealer_id=self.of(problems["dealer_id"], problems["row_key"].where(hanging)))
+
+    def _known(self, dealer_id: pd.Series) -> pd.Series:
+        return dealer_id.where(dealer_id.isin(self.dealers))
 
 
-def _hangs_on_lead(fields: Mapping[str, object]) -> bool:
+def _hangs(fields: Mapping[str, object]) -> bool:
     return "lead_id" in fields and "dealer_id" not in fields
 
 
-def _dealer_of_lead(problems: pd.DataFrame, result: CheckResult) -> pd.Series:
-    leads = result.tables.get("leads")
-    if leads is None or problems.empty:
-        return pd.Series(pd.NA, index=problems.index, dtype="str")
-    found = positions(problems["row_key"], leads.frame["lead_id"])
-    names = result.dealers.to_numpy(dtype=object)[leads.dealer] if len(leads.frame) else np.array([None], dtype=object)
-    return pd.Series(np.where(found >= 0, names[found], None), index=problems.index, dtype="str")
+def ledger(result: CheckResult, reading: Reading) -> pd.DataFrame:
+    """Rows per table, file and dealer: ``rows, accepted, duplicates, quarantined, held, warned``.
 
-
-def ledger(result: CheckResult, problems: pd.DataFrame) -> pd.DataFrame:
-    """Rows per table, file and dealer: ``rows, accepted, quarantined, held, duplicates, warned``.
-
-    ``problems``: those of reading, ``at_home``. A row counts once, however many rules it breaks.
+    A row counts once, however many rules it breaks. Repetitions removed before typing (rows of a source that a
+    mapping reads) are known by their problems only and counted on top.
     """
+    homes = Homes(result, reading.apart)
+    problems = homes.of_problems(reading.problems)
     parts = [_of_suites(table, result.dealers, problems) for table in result.tables.values()]
-    parts.append(_of_reading(problems))
-    whole = pd.concat(parts, ignore_index=True).groupby(list(PLACE), as_index=False, dropna=False)[list(COUNTS)].sum()
-    return whole.sort_values(list(PLACE), ignore_index=True)
+    parts += [_of_rows(table, frame, homes, "quarantined") for table, frame in reading.apart.items()]
+    parts += [_of_rows(table, frame, homes, "accepted") for table, frame in reading.through.items()]
+    parts += [_of_counts(reading.counts, homes), *_repetitions(reading.counts, problems)]
+    whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return whole.groupby(list(PLACE), as_index=False)[list(COUNTS)].sum()
 
 
 def _of_suites(table: TableCheck, dealers: pd.Index, problems: pd.DataFrame) -> pd.DataFrame:
-    said = problems[(problems["table"] == table.table) & ~dropped_at_reading(problems)]
-    warned = table.warned | (_is_at(table.frame, said) & (table.fate == 0))
+    said = problems[(problems["table"] == table.table) & ~_repetition(problems)]
+    warned = table.warned | (_is_at(table.frame, said) & (table.fate == ACCEPTED))
     files, names = pd.factorize(table.frame[FILE_COLUMN], use_na_sentinel=False)
     place = files * len(dealers) + table.dealer
     size = max(len(names), 1) * len(dealers)
-    counts = {
-        _COUNT_OF[fate]: np.bincount(place[table.fate == code], minlength=size) for code, fate in FATES.items()
-    }
+    counts = {_COUNT_OF[fate]: np.bincount(place[table.fate == code], minlength=size) for code, fate in FATES.items()}
     counts["duplicates"] = np.zeros(size, np.int64)
     counts["rows"], counts["warned"] = np.bincount(place, minlength=size), np.bincount(place[warned], minlength=size)
     filled = np.flatnonzero(counts["rows"])
@@ -113,30 +143,61 @@ def _of_suites(table: TableCheck, dealers: pd.Index, problems: pd.DataFrame) -> 
     )
 
 
-def _of_reading(problems: pd.DataFrame) -> pd.DataFrame:
-    """Rows that were dropped at reading; a repetition that is also wrong counts as a repetition."""
-    gone = problems[dropped_at_reading(problems) & problems["table"].isin(contract().tables)]
-    gone = gone.assign(duplicates=_repetition(gone)).sort_values("duplicates", ascending=False, kind="stable")
-    rows = gone.drop_duplicates(_AT)
-    repeated = rows["duplicates"].to_numpy(np.int64)
-    counts = dict.fromkeys(COUNTS, 0) | {"rows": 1, "duplicates": repeated, "quarantined": 1 - repeated}
-    return rows[list(PLACE)].assign(**counts)
+def _counted(place: pd.DataFrame, rows: pd.Series | int, fate: str) -> pd.DataFrame:
+    """A part of the ledger whose rows all have one fate."""
+    counts = dict.fromkeys(COUNTS, 0) | {"rows": rows, fate: rows}
+    part = place[list(PLACE)].assign(**counts)
+    return part[part["rows"] > 0]
 
 
-def conserve(accounts: pd.DataFrame, rows_in: Mapping[tuple[str, str], int]) -> None:
-    """Compare the fates with ``rows_in`` (rows counted when read, per table and file); raises RowsLostError."""
+def _of_rows(table: str, frame: pd.DataFrame, homes: Homes, fate: str) -> pd.DataFrame:
+    place = pd.DataFrame({"source_file": frame[FILE_COLUMN], "dealer_id": homes.of_rows(frame)}).assign(table=table)
+    return _counted(place, 1, fate)
+
+
+def _of_counts(counts: pd.DataFrame, homes: Homes) -> pd.DataFrame:
+    """Rows that never reached the lake: unreadable, or replaced by a later file."""
+    blank = pd.Series(None, index=counts.index, dtype="str")
+    place = counts.assign(dealer_id=homes.of(counts["dealer_id"], blank))
+    return pd.concat(
+        [_counted(place, place["unreadable"], "quarantined"), _counted(place, place["replaced"], "duplicates")]
+    )
+
+
+def _repetitions(counts: pd.DataFrame, problems: pd.DataFrame) -> list[pd.DataFrame]:
+    """Exact repetitions by the dealer their problem names; what has no problem left goes to ``_unassigned``."""
+    told = problems[_repetition(problems) & problems["table"].isin(contract().tables)].drop_duplicates(_AT)
+    key = ["table", "source_file"]
+    counted = counts.groupby(key)["exact_duplicate"].sum()
+    missing = (counted - told.groupby(key).size().reindex(counted.index, fill_value=0)).clip(lower=0)
+    rest = missing.rename("more").reset_index().assign(dealer_id=UNASSIGNED)
+    return [_counted(told, 1, "duplicates"), _counted(rest, rest["more"], "duplicates")]
+
+
+def conserve(accounts: pd.DataFrame, counts: pd.DataFrame) -> None:
+    """Rows in = accepted + quarantined + held + duplicates, against the rows counted at reading.
+
+    Raises RowsLostError when a row has no fate or two, or when a file's rows are not all accounted for.
+    """
     fates = accounts["accepted"] + accounts["quarantined"] + accounts["held"] + accounts["duplicates"]
     if (wrong := fates != accounts["rows"]).any():
         raise RowsLostError(f"rows without exactly one fate: {accounts.loc[wrong, list(PLACE)].to_dict('records')}")
-    told = accounts.groupby(["table", "source_file"])["rows"].sum().to_dict()
-    lost = {place: (rows, told.get(place, 0)) for place, rows in rows_in.items() if told.get(place, 0) != rows}
-    if lost:
-        raise RowsLostError(f"rows in and rows accounted for differ: {lost}")
+    key = ["table", "source_file"]
+    told = accounts.assign(in_lake=accounts["rows"] - accounts["duplicates"]).groupby(key)["in_lake"].sum()
+    came = (
+        (counts["rows"] - counts["exact_duplicate"] - counts["replaced"]).groupby([counts[name] for name in key]).sum()
+    )
+    both = pd.concat([told, came.rename("came")], axis=1).fillna(0)
+    if len(lost := both[both["in_lake"] != both["came"]]):
+        raise RowsLostError(f"rows in and rows accounted for differ: {lost.to_dict('index')}")
 
 
-def failures(result: CheckResult, problems: pd.DataFrame) -> pd.DataFrame:
+def failures(result: CheckResult, reading: Reading) -> pd.DataFrame:
     """Failing rows per ``dealer_id, table, rule, severity`` (``failed``), from reading and from the suites."""
     keys = ["dealer_id", "table", "rule", "severity"]
     found = result.per_dealer()
-    read = problems.drop_duplicates([*_AT, "rule"]).groupby(keys, as_index=False).size().rename(columns={"size": "failed"})
+    problems = Homes(result, reading.apart).of_problems(reading.problems)
+    read = (
+        problems.drop_duplicates([*_AT, "rule"]).groupby(keys, as_index=False).size().rename(columns={"size": "failed"})
+    )
     return pd.concat([found.loc[found["failed"] > 0, [*keys, "failed"]], read], ignore_index=True)

@@ -62,7 +62,7 @@ def _dealer_known(view: View) -> np.ndarray:
 
 
 def _lead_known(view: View) -> np.ndarray:
-    return _flag((view.lead >= 0) | view.lead_waiting, _missing(view, "lead_id"))
+    return _flag((view.lead >= 0) | (view.lead_waiting >= 0), _missing(view, "lead_id"))
 
 
 def _lead_accepted(view: View) -> np.ndarray:
@@ -72,7 +72,7 @@ def _lead_accepted(view: View) -> np.ndarray:
         accepted = np.zeros(len(view.frame), bool)
     else:
         accepted = (view.lead >= 0) & leads.accepted[view.lead]
-    return _flag(accepted, (view.lead < 0) & ~view.lead_waiting)
+    return _flag(accepted, (view.lead < 0) & (view.lead_waiting < 0))
 
 
 def _status_times(view: View) -> pd.Categorical:

@@ -5,6 +5,7 @@ Nothing is written, nothing is sent, no failing value is kept in the result (it 
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,8 +40,7 @@ def judge(table: str, frame: pd.DataFrame, expectations: Sequence[Any]) -> list[
     gx = great_expectations()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own use of deprecated calls
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        context = _context(gx)
         asset = context.data_sources.add_pandas("lake").add_dataframe_asset(table)
         batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
         suite = gx.ExpectationSuite(name=table, expectations=list(expectations))
@@ -49,6 +49,17 @@ def judge(table: str, frame: pd.DataFrame, expectations: Sequence[Any]) -> list[
         answers = batch.validate(suite, result_format=RESULT_FORMAT).results
     by_id = {answer.expectation_config.meta["id"]: answer for answer in answers}
     return [_verdict(expectation, by_id[expectation.meta["id"]]) for expectation in expectations]
+
+
+def _context(gx: Any) -> Any:
+    """A context that lives in memory only: no folder for docs, no progress bars, nothing left behind."""
+    kept = importlib.import_module(f"{gx.__name__}.data_context.types.base")
+    config = kept.DataContextConfig(
+        store_backend_defaults=kept.InMemoryStoreBackendDefaults(),
+        progress_bars=kept.ProgressBarsConfig(globally=False, metric_calculations=False),
+        analytics_enabled=False,
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)
 
 
 def _verdict(expectation: Any, answer: Any) -> Verdict:

@@ -26,13 +26,14 @@ class CountsDisagreeError(Exception):
 class CheckContext:
     """What a run is checked against.
 
-    ``absent``: fields the source declares it does not have, by table; ``waiting_leads``: ids of leads set apart when
-    they were read, so that what hangs on them waits too; ``reasons``: folder of an OEM's own reason standard.
+    ``absent``: fields the source declares it does not have, by table; ``waiting_leads``: dealers of the leads (by id)
+    that were set apart when they were read, so that what hangs on them waits too; ``reasons``: folder of an OEM's own
+    reason standard.
     """
 
     as_of: datetime
     absent: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    waiting_leads: Sequence[str] = ()
+    waiting_leads: Mapping[str, str] = field(default_factory=dict)
     reasons: Path | None = None
 
 
@@ -77,6 +78,7 @@ def _with_leads(view: View, fate: np.ndarray, context: CheckContext) -> Links:
         dealer=view.dealer,
         times={column: view.times(column) for column in ("created_at", "last_contact_at")},
         waiting=pd.Series(list(context.waiting_leads), dtype="str"),
+        waiting_dealer=view.known_dealers(pd.Series(list(context.waiting_leads.values()), dtype="str")),
     )
     return replace(view.links, leads=leads)
 

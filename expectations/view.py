@@ -46,7 +46,8 @@ class Leads:
     accepted: np.ndarray
     dealer: np.ndarray  # position in Links.dealers
     times: Mapping[str, np.ndarray]  # datetime64[us] by column
-    waiting: pd.Series  # ids quarantined at reading
+    waiting: pd.Series  # ids set apart at reading
+    waiting_dealer: np.ndarray  # their dealers, as ``dealer``
 
 
 @dataclass(frozen=True)
@@ -77,25 +78,30 @@ class View:
 
     @cached_property
     def lead_waiting(self) -> np.ndarray:
-        """Whether each row's lead was set apart at reading (so that it is not among the received ones)."""
+        """Position of each row's lead among those set apart at reading (not among the received ones); else -1."""
         leads = self.links.leads
         if leads is None or leads.waiting.empty or "lead_id" not in self.frame:
-            return np.zeros(len(self.frame), bool)
-        return positions(self.frame["lead_id"], leads.waiting) >= 0
+            return np.full(len(self.frame), -1)
+        return positions(self.frame["lead_id"], leads.waiting)
 
     @cached_property
     def dealer(self) -> np.ndarray:
         """Position of each row's dealer in ``links.dealers``; rows without a known one are ``_unassigned``."""
-        dealers, unassigned = self.links.dealers, len(self.links.dealers) - 1
+        unassigned = len(self.links.dealers) - 1
         if "dealer_id" in self.frame:
-            codes, names = pd.factorize(self.frame["dealer_id"])
-            known = dealers.get_indexer(pd.Index(names))
-            known = np.append(np.where(known < 0, unassigned, known), unassigned)
-            return known[codes]
+            return self.known_dealers(self.frame["dealer_id"])
         leads = self.links.leads
-        if leads is None or not leads.dealer.size:
+        if leads is None:
             return np.full(len(self.frame), unassigned)
-        return np.where(self.lead >= 0, leads.dealer[self.lead], unassigned)
+        waiting = np.append(leads.waiting_dealer, unassigned)[self.lead_waiting]
+        return np.where(self.lead >= 0, np.append(leads.dealer, unassigned)[self.lead], waiting)
+
+    def known_dealers(self, ids: pd.Series) -> np.ndarray:
+        """The positions of these dealers in ``links.dealers``; unknown and missing ones are ``_unassigned``."""
+        dealers, unassigned = self.links.dealers, len(self.links.dealers) - 1
+        codes, names = pd.factorize(ids)
+        known = dealers.get_indexer(pd.Index(names))
+        return np.append(np.where(known < 0, unassigned, known), unassigned)[codes]
 
     def lead_time(self, column: str) -> np.ndarray:
         """``column`` of each row's lead (datetime64[us]); NaT without a lead, or when the lead itself was set apart."""

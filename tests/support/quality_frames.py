@@ -58,11 +58,11 @@ def rows_of(table, *changes):
     return made
 
 
-def check(as_of=AS_OF, *, absent=None, waiting=(), **tables):
+def check(as_of=AS_OF, *, absent=None, waiting=None, **tables):
     """Run the suites over ``tables`` (lists of rows or frames); a dealer D1 is there unless given."""
     tables.setdefault("dealers", rows_of("dealers", {}))
     frames = {name: rows if isinstance(rows, pd.DataFrame) else typed(name, rows) for name, rows in tables.items()}
-    return run_suites(frames, CheckContext(as_of, absent or {}, waiting))
+    return run_suites(frames, CheckContext(as_of, absent or {}, waiting or {}))
 
 
 def found(result, table, rule):

@@ -38,8 +38,9 @@ class Context:
 
 @dataclass(frozen=True)
 class Export:
-    """One table: its columns, and how to get the rows; without ``read``, ``needs`` names the message of what lacks."""
+    """One table: what a row is, its columns, how to get them; without ``read``, ``needs`` names what is lacking."""
 
+    row: str
     columns: tuple[str, ...]
     read: Callable[[Context], pd.DataFrame] | None = None
     needs: str = ""
@@ -59,6 +60,7 @@ def _defeats(context: Context) -> pd.DataFrame:
 
 EXPORTS: Mapping[str, Export] = {
     "quality": Export(
+        "dealer (all tables of the cycle; unknown dealer: `_unassigned`)",
         _columns(
             "cycle dealer_id rows accepted duplicates quarantined held warned completeness validity consistency "
             "uniqueness timeliness authenticity score gate"
@@ -66,11 +68,17 @@ EXPORTS: Mapping[str, Export] = {
         lambda context: scores_frame(context.db, context.results.cycle),
     ),
     "rejected": Export(
+        "failing row and rule",
         _columns("cycle table source_file row_number row_key dealer_id rule column severity message"),
         _result("rejected"),
     ),
-    "signals": Export(_columns("cycle dealer_id signal evidence_rows expected_rows q_value flagged"), needs="signals"),
+    "signals": Export(
+        "dealer and authenticity signal with evidence",
+        _columns("cycle dealer_id signal evidence_rows expected_rows q_value flagged"),
+        needs="signals",
+    ),
     "defeats": Export(
+        "defeated lead of the cycle",
         _columns(
             "cycle lead_id dealer_id filed_at verdict destination bought_dealer_id competitor_brand stage "
             "declared_reason confirmed_reason reason evidence"
@@ -78,6 +86,7 @@ EXPORTS: Mapping[str, Export] = {
         _defeats,
     ),
     "indicators": Export(
+        "scope and indicator",
         _columns(
             "cycle scope scope_id indicator numerator denominator value expected gap_points lo90 hi90 previous "
             "same_month_last_year flagged"
@@ -85,12 +94,14 @@ EXPORTS: Mapping[str, Export] = {
         _result("indicators"),
     ),
     "reasons": Export(
+        "scope and reason",
         _columns(
             "cycle scope scope_id reason level declared confirmed defeats per_lead gap_points lo90 hi90 driver_rank"
         ),
         _result("reasons"),
     ),
     "price_split": Export(
+        "series and dealer",
         _columns(
             "cycle series dealer_id defeats positioned_high markup bidding inconsistent_promotion excuse "
             "needs_not_understood unexplained"
@@ -98,13 +109,17 @@ EXPORTS: Mapping[str, Export] = {
         needs="price_split",
     ),
     "competitors": Export(
+        "series and competitor brand",
         _columns("cycle series competitor_brand defeats defeats_previous defeats_last_year top_reasons"),
         _result("competitors"),
     ),
     "profile": Export(
-        _columns("cycle scope scope_id attribute value leads won defeated close_rate lift q_value"), needs="profile"
+        "scope, attribute and value",
+        _columns("cycle scope scope_id attribute value leads won defeated close_rate lift q_value"),
+        needs="profile",
     ),
     "plans": Export(
+        "measure in a plan",
         _columns(
             "cycle plan_id dealer_id region_id kind state measure_id measure indicator reason owner_role due_on "
             "baseline target deals_at_stake verify_after_months overdue issued_on approved_on done_on effect_from"
@@ -112,6 +127,7 @@ EXPORTS: Mapping[str, Export] = {
         lambda context: plans_frame(context.db, context.results.cycle, at=context.db.instant(context.as_of)),
     ),
     "verdicts": Export(
+        "measure verified, per look",
         _columns(
             "cycle plan_id measure_id dealer_id measure indicator months executed effect_points lo90 hi90 "
             "shrunk_points verdict target_reached months_needed"
@@ -119,9 +135,12 @@ EXPORTS: Mapping[str, Export] = {
         lambda context: verdicts_frame(context.db, context.results.cycle),
     ),
     "measures": Export(
-        _columns("cycle measure reason dealers executed effect_points lo90 hi90 verdict rank"), _result("measures")
+        "measure type",
+        _columns("cycle measure reason dealers executed effect_points lo90 hi90 verdict rank"),
+        _result("measures"),
     ),
     "second_contact": Export(
+        "lead to work",
         _columns(
             "cycle lead_id dealer_id pool probability expected_margin cost worthwhile strategy assigned_to "
             "due_on state outcome"
@@ -129,21 +148,28 @@ EXPORTS: Mapping[str, Export] = {
         needs="pools",
     ),
     "owners": Export(
+        "base customer",
         _columns(
             "cycle customer_key dealer_id grade loyalty capacity value_segment churn_risk strategy last_contact_on "
             "next_contact_on cadence_kept"
         ),
         needs="pools",
     ),
-    "concentration": Export(_columns("cycle axis value grade owners share previous_year"), needs="pools"),
-    "referrals": Export(_columns("cycle month grade kind referrals referred_won repurchases"), needs="pools"),
-    "customers": Export(_columns("cycle scope scope_id stage tag customers"), needs="pools"),
-    "orders": Export(_columns("cycle series month class demand"), needs="pools"),
+    "concentration": Export(
+        "area or industry and grade", _columns("cycle axis value grade owners share previous_year"), needs="pools"
+    ),
+    "referrals": Export(
+        "month, grade, kind", _columns("cycle month grade kind referrals referred_won repurchases"), needs="pools"
+    ),
+    "customers": Export("stage and tag", _columns("cycle scope scope_id stage tag customers"), needs="pools"),
+    "orders": Export("series, month and class", _columns("cycle series month class demand"), needs="pools"),
     "keypoints": Export(
+        "cycle stage",
         _columns("cycle stage owner due_at started_at finished_at state late prefect_flow_run_id"),
         lambda context: keypoints_frame(context.db, context.results.cycle),
     ),
     "history": Export(
+        "plan event",
         _columns("at actor role plan_id dealer_id from_state to_state note"),
         lambda context: history_frame(context.db, context.results.cycle),
     ),

@@ -20,7 +20,8 @@ from tasks.compute.indicators import indicator_table
 from tasks.compute.judgement.compare import adjust, compare
 from tasks.compute.judgement.posterior import Options
 from tasks.compute.planning import DataQuality, TriedMeasure, draft_plans
-from tasks.compute.reason_table import competitor_table, reason_table
+from tasks.compute.destinations import competitor_table
+from tasks.compute.reason_table import reason_table
 from tasks.job import Job, Outcome
 
 CELL = ["series", "source"]

@@ -3,8 +3,8 @@
 **Which measures.** The coaching scheme of the problem's reason, in this order: measures this dealer carried out without
 effect come last; before them those whose pooled record says no effect or worse; the others by learned rank where there
 is one, else in the playbook's order. A second measure is proposed only when another indicator judges it, so that each
-verdict stays the verdict of one measure. While a measure for the same reason is under way, no other is proposed: what
-is measured was fixed when that plan was approved.
+verdict stays the verdict of one measure. While a measure for the same reason is under way (seven months at most), no
+other is proposed: what is measured was fixed when that plan was approved.
 
 **Judged by** the measure's own indicator where the dealer is surely behind in it, else by the problem's.
 
@@ -65,6 +65,7 @@ class PlanningRules:
     gap_share: float = 0.5  # part of the gap a target closes
     horizons: tuple[int, ...] = (1, 2, 3, 6)  # months after which a verdict may be taken
     measures_per_problem: int = 2
+    wait_months: int = 7  # a month to carry out and six to verify; after that an unsettled measure holds up no other
     coaching_after: int = 2  # plans for one reason without effect, or not executed, that call for coaching
 
 
@@ -205,17 +206,24 @@ def _mended(desk: _Desk, found: Diagnosis, tried: Sequence[TriedMeasure], seen: 
     worth = {"problems": len(found.problems), "deals": _deals(found.problems)}
     schemes = {problem.reason: problem for problem in reversed(found.problems)}  # two findings may share one scheme
     leading = [problem for problem in found.problems if schemes[problem.reason] is problem]
-    measures = tuple(one for problem in leading for one in _measures(desk, problem, found.levels, tried))
+    running = [one for one in tried if one.under_way and _months_since(one, desk.cycle) <= desk.rules.wait_months]
+    taken = {one.reason for one in running}
+    open_ones = [problem for problem in leading if problem.reason not in taken]
+    measures = tuple(one for problem in open_ones for one in _measures(desk, problem, found.levels, tried))
     if not measures:
-        since = min(one.cycle for one in tried if one.under_way and one.reason in schemes)
+        since = min(one.cycle for one in running if one.reason in schemes)
         return _Outcome(PlanKind.KEEP, "under_way", {**worth, "since": since})
-    proposed = {measure.reason for measure in measures}
-    again = [problem for problem in leading if problem.reason in proposed]
-    repeated = _repeated(again, tried, desk.rules.coaching_after)
+    repeated = _repeated(open_ones, tried, desk.rules.coaching_after)
     if repeated is not None:
         note, problem, plans = repeated
         return _Outcome(PlanKind.COACHING, note, {"plans": plans, "deals": problem.deals_at_stake}, measures)
     return _Outcome(PlanKind.RECTIFY, "rectify", {**seen, **worth}, measures)
+
+
+def _months_since(tried: TriedMeasure, cycle: Cycle) -> int:
+    """Whole months from the cycle of an earlier plan to this one."""
+    year, month = (int(part) for part in tried.cycle.split("-"))
+    return (cycle.starts.year - year) * 12 + cycle.starts.month - month
 
 
 def _repeated(
@@ -240,10 +248,7 @@ def _measures(
     desk: _Desk, problem: Problem, levels: Mapping[str, Level], tried: Sequence[TriedMeasure]
 ) -> list[MeasureDraft]:
     """The measures proposed for one problem; its deals are shared evenly among them."""
-    same = [one for one in tried if one.reason == problem.reason]
-    if any(one.under_way for one in same):
-        return []
-    failed = {one.measure for one in same if one.without_effect}
+    failed = {one.measure for one in tried if one.reason == problem.reason and one.without_effect}
     chosen: dict[str, Measure] = {}  # by the indicator that judges
     for measure in sorted(desk.playbook.scheme(problem.reason), key=lambda one: _place(one, failed, desk.records)):
         chosen.setdefault(judged_by(measure, problem, levels), measure)

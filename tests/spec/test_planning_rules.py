@@ -228,6 +228,11 @@ class TestEarlierPlans:
             assert plan.kind is PlanKind.KEEP
             assert plan.note_params["since"] == "2024-12"
 
+    @pytest.mark.parametrize(("cycle", "waits"), [("2024-08", True), ("2024-07", False)])
+    def test_an_unsettled_measure_waits_seven_months_at_most(self, cycle, waits):
+        plan = planned(weak(), tried=[tried(cycle=cycle, state=PlanState.DONE)])
+        assert bool(plan.measures) is not waits
+
     def test_other_reasons_go_on(self):
         one, two = level(), level("reason:price_trade_in_price", 0.12, 6.0, half=0.5, cases=900)
         both = found(problem(one), problem(two, "price_trade_in_price"), levels=[one, two])

@@ -241,6 +241,19 @@ def test_earlier_effects_stay_in_later_months(network):
     assert (next_month.loc[both, "status"] == "won").all()
 
 
+def test_better_follow_up_shows_in_the_response_to_every_lead(network):
+    dealer = network.dealers.ids[int(np.argmax(network.dealers.volume))]
+    simulation = Simulation(network)
+
+    def hours(effects):
+        leads = simulation.month(2, effects)["leads"]
+        made = leads[(leads["dealer_id"] == dealer) & (leads["created_at"] >= "2025-03-01")]
+        return (made["first_contact_at"] - made["created_at"]).dt.total_seconds().median() / 3600
+
+    assert hours({(dealer, "process_follow_up"): 4.0}) < 0.6 * hours({})
+    assert hours({(dealer, "process_reception"): 4.0}) == pytest.approx(hours({}), rel=0.05)
+
+
 def test_unknown_causes_are_refused(network):
     with pytest.raises(KeyError):
         Simulation(network).month(0, {(network.dealers.ids[0], "bad_luck"): 1.0})

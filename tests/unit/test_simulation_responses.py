@@ -96,3 +96,11 @@ def test_unsplit_price_acts_on_a_simulated_cause():
         PlanFacts(f"p{n}", f"D{n:04d}", (PlanMeasure("m", f"x{n}", "price_too_high", "close_rate"),)) for n in range(30)
     ]
     assert {cause for _, cause in effects_of(respond(plans, 1, "2026-08"))} == {"price_discount_too_small"}
+
+
+def test_cleaning_records_wins_no_deals():
+    plans = [
+        PlanFacts(f"p{n}", f"D{n:04d}", (PlanMeasure("m", f"x{n}", "record_duplicate", "reason:record_duplicate"),))
+        for n in range(30)
+    ]
+    assert effects_of(respond(plans, 1, "2026-08")) == {}

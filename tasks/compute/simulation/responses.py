@@ -104,13 +104,14 @@ def effects_of(responses: Iterable[Response]) -> dict[tuple[str, str], float]:
     """What the executed measures do from the month after execution on: ``Effects`` for ``Simulation.month``.
 
     Several measures against one cause add up with half of the smaller ones. Reasons that are not simulated as a cause
-    of their own (bare level-1 codes, the unsplit price) act on the cause the playbook's scheme is about.
+    of their own (bare level-1 codes, the unsplit price) act on the cause the playbook's scheme is about; cleaning the
+    records of duplicates, wrong numbers and tests wins no deals and has no effect.
     """
     found: dict[tuple[str, str], list[float]] = {}
     for response in responses:
         for measure in response.measures:
             cause = _ACTS_ON.get(measure.reason, measure.reason)
-            if cause in fates.FATE_OF and measure.effect_points:
+            if cause in _CAUSES and measure.effect_points:
                 found.setdefault((response.dealer_id, cause), []).append(measure.effect_points)
     return {key: _together(points) for key, points in found.items()}
 
@@ -127,6 +128,9 @@ _ACTS_ON = {
     "process": "process_skills_before_process",
     "supply": "supply_no_stock",
 }
+
+
+_CAUSES = frozenset(code for number, code in enumerate(fates.FATES) if number not in (fates.WON, *fates.EXCLUDED))
 
 
 def _together(points: list[float]) -> float:

@@ -28,9 +28,9 @@ evidence in ``Problem.also``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -160,12 +160,14 @@ def diagnose(
         playbook, reasons, better, steps, step_of, rules or DiagnosisRules(), tuple(months), examples or {}
     )  # fmt: skip
     relevant = comparisons[comparisons["indicator"].map(standards.relevant).astype(bool)]
-    rows = {str(dealer): part for dealer, part in relevant.groupby("dealer_id", sort=False)}
+    rows: dict[str, list[Mapping[Hashable, Any]]] = {}
+    for row in relevant.to_dict("records"):
+        rows.setdefault(str(row["dealer_id"]), []).append(row)
     found = {}
     for dealer, closed in closings.items():
-        part = rows.get(dealer)
-        levels = {} if part is None else _levels(part, standards)
-        if part is None or not levels or closed < settings.minimum_leads:
+        part = rows.get(dealer, [])
+        levels = _levels(part, standards)
+        if not levels or closed < settings.minimum_leads:
             found[dealer] = Diagnosis(dealer, closed, judged=False, levels=levels)
             continue
         sure = _worth_a_plan(list(_findings(dealer, part, levels, standards)), levels, standards)
@@ -175,12 +177,12 @@ def diagnose(
     return found
 
 
-def _levels(part: pd.DataFrame, standards: _Standards) -> dict[str, Level]:
+def _levels(part: Sequence[Mapping[Hashable, Any]], standards: _Standards) -> dict[str, Level]:
     """The rows that could be judged, as levels."""
     levels = {}
-    for row in part[part["enough"].astype(bool)].to_dict("records"):
+    for row in part:
         indicator, gap = str(row["indicator"]), float(row["gap_points"])
-        if math.isnan(gap):
+        if math.isnan(gap) or not row["enough"]:
             continue
         loss = -gap if standards.better.get(indicator, "lower") == "higher" else gap
         levels[indicator] = Level(
@@ -228,10 +230,10 @@ def _downstream(step: str, levels: Mapping[str, Level], steps: Sequence[str]) ->
 
 
 def _findings(
-    dealer: str, part: pd.DataFrame, levels: Mapping[str, Level], standards: _Standards
+    dealer: str, part: Sequence[Mapping[Hashable, Any]], levels: Mapping[str, Level], standards: _Standards
 ) -> Iterator[_Finding]:
     """The dealer's sure rows, each as a problem of its own, with its stake as if it stood alone."""
-    for row in part.to_dict("records"):
+    for row in part:
         level = levels.get(str(row["indicator"]))
         if level is None or not _sure(level, float(row["q_value"]), standards.limits):
             continue

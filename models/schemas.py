@@ -130,6 +130,7 @@ class Measure:
     executed_on: date | None
     evidence: str
     registration: Registration | None
+    looks: int = 0  # of verification, so far
 
     @property
     def due(self) -> date:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, select
+from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from models.database import Database, reading
 from models.enums import PlanState, PointState, Step
@@ -15,6 +15,7 @@ from models.errors import LifecycleError
 from models.facts import Problem
 from models.schemas import KeyPoint, Measure, Plan, Published, Registration, Run
 from models.tables import (
+    EffectRow,
     KeyPointRow,
     PlanMeasureRow,
     PlanProblemRow,
@@ -27,6 +28,7 @@ from models.tables import (
 _PLANS = table(PlanRow)
 _PROBLEMS = table(PlanProblemRow)
 _MEASURES = table(PlanMeasureRow)
+_EFFECTS = table(EffectRow)
 _NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in (Plan, Measure, Problem, Run, KeyPoint)}
 
 
@@ -51,18 +53,18 @@ def registration(row: RowMapping) -> Registration | None:
     )
 
 
-def _measure(row: RowMapping) -> Measure:
-    names = (name for name in _NAMES[Measure] if name != "registration")
-    return Measure(**{name: row[name] for name in names}, registration=registration(row))
+def _measure(row: RowMapping, looks: int) -> Measure:
+    names = (name for name in _NAMES[Measure] if name not in {"registration", "looks"})
+    return Measure(**{name: row[name] for name in names}, registration=registration(row), looks=looks)
 
 
-def _plan(row: RowMapping, problems: list[RowMapping], measures: list[RowMapping]) -> Plan:
+def _plan(row: RowMapping, problems: list[RowMapping], measures: list[RowMapping], looks: Mapping[str, int]) -> Plan:
     parts = {"problems", "not_fixable", "measures"}
     return Plan(
         **{name: row[name] for name in _NAMES[Plan] if name not in parts},
         problems=tuple(_problem(entry) for entry in problems if entry["fixable"]),
         not_fixable=tuple(_problem(entry) for entry in problems if not entry["fixable"]),
-        measures=tuple(_measure(entry) for entry in measures),
+        measures=tuple(_measure(entry, looks.get(entry["measure_id"], 0)) for entry in measures),
     )
 
 
@@ -85,7 +87,14 @@ def read_plans(connection: Connection, wanted: Select[Any]) -> tuple[Plan, ...]:
         )
         for part in (_PROBLEMS, _MEASURES)
     ]
-    return tuple(_plan(row, *(part.get(row["plan_id"], []) for part in parts)) for row in plans)
+    problems, measures = parts
+    counted = (
+        select(_EFFECTS.c.measure_id, func.count())
+        .where(_EFFECTS.c.plan_id.in_(wanted))
+        .group_by(_EFFECTS.c.measure_id)
+    )
+    looks = {measure: int(count) for measure, count in connection.execute(counted)}
+    return tuple(_plan(row, problems.get(row["plan_id"], []), measures.get(row["plan_id"], []), looks) for row in plans)
 
 
 def read_plan(connection: Connection, plan_id: str) -> Plan:

@@ -230,12 +230,26 @@ def report(
 ) -> Plan:
     """The dealer reports progress on a running plan: which measures were executed, wholly or partly, when, evidence.
 
-    LifecycleError also for a day of execution after ``at``, or a measure that is not the plan's.
+    LifecycleError also for a day of execution after ``at``, a measure that is not the plan's, or a change of what was
+    reported of a measure after verification has looked at it: the months it judges follow from that day.
     """
     _not_in_future(db, executions, at)
     content = [entry.model_dump(mode="json") for entry in executions]
-    change = write_executions(executions)
+    write = write_executions(executions)
+
+    def change(connection: Connection, plan: Plan) -> Mapping[str, Any]:
+        _not_rewritten(plan, executions)
+        return write(connection, plan)
+
     return step(db, plan_id, Action.REPORT, actor=actor, at=at, note=note, seen=seen, content=content, change=change)
+
+
+def _not_rewritten(plan: Plan, executions: Iterable[Execution]) -> None:
+    judged = {m.measure_id: m for m in plan.measures if m.looks and m.executed is not None}
+    for entry in executions:
+        known = judged.get(entry.measure_id)
+        if known and (known.executed, known.executed_on) != (entry.executed, entry.executed_on):
+            raise LifecycleError("lifecycle.already_judged", measure=entry.measure_id)
 
 
 def _not_in_future(db: Database, executions: Iterable[Execution], at: datetime) -> None:

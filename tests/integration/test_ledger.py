@@ -1,8 +1,13 @@
 """The ledger on both databases: drafts, the life of a plan, history, outbox, races, repetition."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from dataclasses import asdict, replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -405,3 +410,30 @@ def test_the_event_table_holds_what_the_export_shows(db):
     assert history["role"].tolist() == ["system", "oem", "dealer"]
     assert history["actor"].tolist() == ["rematch", "oem-user", "user-of-D001"]
     assert history["at"].iloc[0].isoformat() == "2026-11-02T09:00:00"
+
+
+KILLED = """
+import os, signal, sys
+from zoneinfo import ZoneInfo
+from sqlalchemy import event
+from models import ledger
+from models.database import Database, engine
+from support.plans import CYCLE, day, draft
+
+db = Database(sys.argv[1], ZoneInfo("Asia/Shanghai"))
+
+@event.listens_for(engine(db.url), "before_cursor_execute")
+def stop(connection, cursor, statement, *rest):
+    if "INSERT INTO plan_events" in statement:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+ledger.save_plan_drafts(db, CYCLE, [draft("D001"), draft("D002")], at=day(0))
+"""
+
+
+def test_a_process_killed_half_way_leaves_nothing_and_the_next_run_does_it_all(db):
+    path = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    died = subprocess.run([sys.executable, "-c", KILLED, db.url], env=os.environ | path, check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert ledger.plans(db) == ()
+    assert len(ledger.save_plan_drafts(db, CYCLE, [draft("D001"), draft("D002")], at=day(0)).new) == 2

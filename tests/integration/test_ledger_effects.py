@@ -81,6 +81,18 @@ def test_a_look_at_what_was_never_fixed_is_refused_whole(db):
     assert verdicts_frame(db).empty
 
 
+def test_the_day_of_execution_is_not_rewritten_once_verification_has_looked(db):
+    plan = drive(db, ledger, "in_progress")
+    ledger.report(db, PLAN, executions(plan)[:1], actor=dealer(), at=day(9))
+    look(db, "2026-12", Q, Q)
+    assert [entry.looks for entry in ledger.plan(db, PLAN).measures] == [1, 1]
+    with pytest.raises(LifecycleError) as error:
+        ledger.report(db, PLAN, executions(plan, date(2026, 12, 20))[:1], actor=dealer(), at=day(60))
+    assert error.value.key == "lifecycle.already_judged"
+    late = ledger.report(db, PLAN, executions(plan, date(2026, 12, 20))[1:], actor=dealer(), at=day(60))
+    assert late.measures[1].executed_on == date(2026, 12, 20)  # what was unknown may still be said
+
+
 # ---- what follows ----
 
 

@@ -31,9 +31,9 @@ def phones(leads: pd.DataFrame, sales: pd.DataFrame, max_leads: int) -> Phones:
     both = pd.concat([leads["phone_key"], sales["phone_key"]], ignore_index=True)
     codes, distinct = pd.factorize(both)
     found = Phones(codes[: len(leads)].astype("int64"), codes[len(leads) :].astype("int64"))
-    shared = np.zeros(len(distinct), dtype=bool)
+    shared = np.zeros(len(distinct) + 1, dtype=bool)
     for part in (found.leads, found.sales):
-        shared |= np.bincount(part[part >= 0], minlength=len(distinct)) > max_leads
+        shared |= np.bincount(part[part >= 0], minlength=len(shared)) > max_leads
     return Phones(*(np.where((part >= 0) & ~shared[part], part, -1) for part in (found.leads, found.sales)))
 
 

@@ -103,7 +103,7 @@ def _from(facts: pd.DataFrame, history_from: pd.Timestamp | None) -> pd.DataFram
         return facts.reset_index(drop=True)
     month = history_from.strftime("%Y-%m")
     recent = facts["closed_at"].isna() | (facts["closed_at"] >= history_from)
-    recent |= (facts["created_month"] >= month) | (facts["filed_month"] >= month)
+    recent |= (facts["created_month"].astype("str") >= month) | (facts["filed_month"].astype("str") >= month)
     return facts[recent].reset_index(drop=True)
 
 
@@ -207,8 +207,9 @@ def reasons_differ(declared: pd.Series, confirmed: pd.Series) -> Flags:
     levels = {code: reason.level1 for code, reason in known.items()}
     bare = [code for code, reason in known.items() if reason.level == 1]
     coarse = declared.isin(bare) | confirmed.isin(bare)
-    same_level1 = declared.map(levels) == confirmed.map(levels)
-    return (~((declared == confirmed) | (coarse & same_level1))).to_numpy(dtype=bool)
+    same_level1 = declared.astype("str").map(levels) == confirmed.astype("str").map(levels)
+    same = declared.astype("str") == confirmed.astype("str")
+    return (~(same | (coarse & same_level1))).to_numpy(dtype=bool)
 
 
 def _revisit_facts(

@@ -26,8 +26,9 @@ def frame(table: str, rows: list[dict[str, object]]) -> pd.DataFrame:
     columns = {name: [row.get(name) for row in full] for name in dtypes}
     return pd.DataFrame(
         {
-            name: pd.Series(pd.to_datetime(values, format="ISO8601") if dtypes[name].startswith("datetime") else values)
-            .astype(dtypes[name])
+            name: pd.Series(
+                pd.to_datetime(values, format="ISO8601") if dtypes[name].startswith("datetime") else values
+            ).astype(dtypes[name])
             for name, values in columns.items()
         }
     )

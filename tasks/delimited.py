@@ -46,10 +46,10 @@ def read_delimited(path: Path, file: str, spec: FileSpec, choose: Chooser = None
     if header is None:
         raise SourceError("ingest.no_header", file=file, row=spec.header_row)
     names, repeated = clean_header(records[header], file)
+    chosen = set(names if choose is None else choose(names))
     if len(records) == header + 1 and text.size <= _HEAD:
         table, ragged = pa.table({name: pa.array([], pa.string()) for name in names}), []
     else:
-        chosen = set(names if choose is None else choose(names))
         parser = _Parser(text, file, delimiter, names, header + 1, list(spec.na))
         table, ragged = parser.parse([name for name in names if name in chosen])
     return _content(table, names, ragged, notices + repeated)

@@ -94,7 +94,8 @@ def _status_then(before: pd.DataFrame, known: Mapping[str, pd.DataFrame], moment
     filings = known.get("defeats")
     if filings is None or not later_events.any():
         return leads.assign(status=status)
-    last_filing = leads["lead_id"].map(filings.groupby("lead_id")["defeated_at"].max()).astype("datetime64[us]")
+    by_lead = filings.groupby("lead_id")["defeated_at"].max()
+    last_filing = by_lead.reindex(leads["lead_id"]).set_axis(leads.index)
     last_activity = leads[list(_ACTIVITY)].max(axis=1)
     idle = ~(last_activity > last_filing)
     still = pd.Series(later_events, index=leads.index) & (status == "open") & last_filing.notna() & idle

@@ -101,9 +101,12 @@ def losses(failed: pd.DataFrame, per_table: pd.DataFrame) -> pd.DataFrame:
     failed = failed[failed["rule"].isin(known) & failed["table"].isin(measure.tables)]
     lost = failed.groupby(["dealer_id", "table", "rule", "severity"], as_index=False, observed=True)["failed"].sum()
     lost = lost.merge(per_table[["table", "dealer_id", "rows"]], on=["table", "dealer_id"], how="left")
-    actions = [_action(rule, severity) for rule, severity in zip(lost["rule"], lost["severity"], strict=True)]
+    cost = [
+        measure.points[_action(rule, severity)] for rule, severity in zip(lost["rule"], lost["severity"], strict=True)
+    ]
+    weight = [measure.tables[table] for table in lost["table"]]
     share = lost["failed"] / lost["rows"].fillna(0).clip(lower=measure.small.rows)
-    lost["points"] = share * lost["table"].map(measure.tables) * [measure.points[action] for action in actions]
+    lost["points"] = (share * np.array(cost, float) * np.array(weight, float)).astype("float64")
     lost["dimension"] = pd.Series([known[rule].dimension.value for rule in lost["rule"]], dtype="str")
     lost = lost[lost["points"] > 0].sort_values(["dealer_id", "points"], ascending=[True, False])
     return lost[list(LOSS_COLUMNS)].reset_index(drop=True)

@@ -24,6 +24,7 @@ BUSY_DAYS = 7
 BUSY_SHARE = 0.1
 LONGEST_SILENCE_DAYS = 92
 _FIRST_DAY, _LAST_DAY = np.datetime64("1980-01-01"), np.datetime64("2120-01-01")
+_PLANNED = frozenset({"next_contact_at", "delivered_at"})
 _UNDATED = frozenset({"dealers", "actions"})  # opening days and plans say nothing about where the data ends
 
 
@@ -95,10 +96,10 @@ def reach_of_data(frames: Mapping[str, pd.DataFrame]) -> datetime | None:
 
     More generous than the default ``as_of``: the few rows of a month just begun are data too, not dates of the future.
 
-    Looks at every time of every table but plans and the dealers' opening days. Starting from the day the middle row
-    names, it walks forward as long as days stay busy (see the constants above), so that one per cent of stray dates,
-    in 2099 or spread over the year after the data, does not move the end. Stray dates within a week after the real
-    end cannot be told from it and are harmless.
+    Looks at every time of every table but planned ones and the dealers' opening days. Starting from the day the middle
+    row names, it walks forward as long as days stay busy (see the constants above), so that one per cent of stray
+    dates, in 2099 or spread over the year after the data, does not move the end. Stray dates within a week after the
+    real end cannot be told from it and are harmless.
     """
     counts = np.zeros(int((_LAST_DAY - _FIRST_DAY).astype(int)) + 1, dtype=np.int64)
     for name, frame in frames.items():
@@ -126,7 +127,7 @@ def _event_times(table: str, frame: pd.DataFrame) -> list[str]:
     return [
         name
         for name, field in fields.items()
-        if field.kind in TIME_KINDS and name != "next_contact_at" and name in frame and frame[name].dtype.kind == "M"
+        if field.kind in TIME_KINDS and name not in _PLANNED and name in frame and frame[name].dtype.kind == "M"
     ]
 
 

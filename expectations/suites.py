@@ -47,12 +47,16 @@ def leads(suite: Suite, standard: Standard) -> None:
     suite.between(
         "impossible_date",
         *("created_at", "first_contact_at", "visited_at", "test_drive_at", "quoted_at"),
-        *("ordered_at", "delivered_at", "defeated_at", "last_contact_at"),
+        *("ordered_at", "defeated_at", "last_contact_at"),
         min_value=standard.earliest,
         max_value=standard.horizon,
     )
+    # A delivery may be planned like a next contact; the order behind it is a fact and must not be lost for it.
     suite.between(
-        "implausible_date", "next_contact_at", min_value=standard.earliest, max_value=standard.planning_horizon
+        "implausible_date",
+        *("delivered_at", "next_contact_at"),
+        min_value=standard.earliest,
+        max_value=standard.planning_horizon,
     )
     suite.among("status_against_times", "status_times", LEGAL_CLOSINGS, "status")
     suite.after("defeated_before_created", "defeated_at_until", "created_at", "defeated_at")

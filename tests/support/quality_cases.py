@@ -29,7 +29,13 @@ CASES = [
     ("leads", "impossible_date", "created_at", {"created_at": "1999-12-31 23:59"}, {"created_at": "2000-01-01"}),
     ("leads", "impossible_date", "created_at", {"created_at": "2099-01-01"}, {"created_at": "2025-12-31"}),
     ("leads", "impossible_date", "visited_at", {"visited_at": "2026-01-01 00:00"}, {"visited_at": "2025-12-31 23:00"}),
-    ("leads", "impossible_date", "delivered_at", {**WON, "delivered_at": "9999-12-31"}, WON),
+    (
+        "leads",
+        "implausible_date",
+        "delivered_at",
+        {**WON, "delivered_at": "9999-12-31"},
+        {**WON, "delivered_at": "2026-02-01"},
+    ),
     (
         "leads",
         "implausible_date",

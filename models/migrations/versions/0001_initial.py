@@ -10,6 +10,38 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+POINT_STATES = ("waiting", "running", "finished", "finished_with_problems", "failed", "skipped")
+STEPS = ("ingest", "check", "filter", "measure", "verify", "diagnose", "plan", "deliver")
+GATES = ("pass", "warn", "fail")
+ROLES = ("system", "oem", "region", "dealer")
+PLAN_KINDS = ("rectify", "keep", "data", "coaching")
+PLAN_STATES = (
+    "drafted",
+    "issued",
+    "filed",
+    "returned",
+    "approved",
+    "in_progress",
+    "done",
+    "verified",
+    "closed",
+    "carried",
+    "withdrawn",
+)
+VERDICTS = ("effective", "no_effect", "worse", "not_enough_evidence")
+SEVERITIES = ("block", "quarantine", "warn")
+OWNER_ROLES = (
+    "sales_manager",
+    "sales_consultant",
+    "customer_service",
+    "general_manager",
+    "region",
+    "oem_product",
+    "oem_pricing",
+    "oem_supply",
+    "none",
+)
+
 # Statements both databases need in their own words: the history is append-only, and what was fixed at approval stays.
 FIXED = ("at", "indicator", "rule", "comparison", "horizon", "target", "from")
 
@@ -42,6 +74,11 @@ POSTGRESQL = (
 )
 
 
+def _word(name: str, words: tuple[str, ...], *, nullable: bool = False) -> sa.Column:
+    kind = sa.Enum(*words, name=name, native_enum=False, create_constraint=True, length=32)
+    return sa.Column(name, kind, nullable=nullable)
+
+
 def upgrade() -> None:
     op.create_table(
         "cycle_runs",
@@ -49,22 +86,7 @@ def upgrade() -> None:
         sa.Column("cycle", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("as_of", LocalDateTime(), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "waiting",
-                "running",
-                "finished",
-                "finished_with_problems",
-                "failed",
-                "skipped",
-                name="state",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        _word("state", POINT_STATES),
         sa.Column("started_at", UtcDateTime(), nullable=False),
         sa.Column("finished_at", UtcDateTime(), nullable=True),
         sa.Column("host", sa.String(), nullable=False),
@@ -79,24 +101,7 @@ def upgrade() -> None:
     op.create_table(
         "dealer_outcomes",
         sa.Column("cycle", sa.String(), nullable=False),
-        sa.Column(
-            "step",
-            sa.Enum(
-                "ingest",
-                "check",
-                "filter",
-                "measure",
-                "verify",
-                "diagnose",
-                "plan",
-                "deliver",
-                name="step",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        _word("step", STEPS),
         sa.Column("dealer_id", sa.String(), nullable=False),
         sa.Column("ok", sa.Boolean(), nullable=False),
         sa.Column("message", sa.String(), nullable=False),
@@ -122,11 +127,7 @@ def upgrade() -> None:
         sa.Column("timeliness", sa.Float(), nullable=True),
         sa.Column("authenticity", sa.Float(), nullable=True),
         sa.Column("score", sa.Float(), nullable=True),
-        sa.Column(
-            "gate",
-            sa.Enum("pass", "warn", "fail", name="gate", native_enum=False, create_constraint=True, length=32),
-            nullable=False,
-        ),
+        _word("gate", GATES),
         sa.CheckConstraint("cycle LIKE '____-__'", name=op.f("ck_dealer_scores_cycle")),
         sa.CheckConstraint("score BETWEEN 0 AND 100", name=op.f("ck_dealer_scores_score")),
         sa.PrimaryKeyConstraint("cycle", "dealer_id", name=op.f("pk_dealer_scores")),
@@ -160,50 +161,12 @@ def upgrade() -> None:
     op.create_table(
         "key_points",
         sa.Column("cycle", sa.String(), nullable=False),
-        sa.Column(
-            "step",
-            sa.Enum(
-                "ingest",
-                "check",
-                "filter",
-                "measure",
-                "verify",
-                "diagnose",
-                "plan",
-                "deliver",
-                name="step",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column(
-            "owner",
-            sa.Enum(
-                "system", "oem", "region", "dealer", name="owner", native_enum=False, create_constraint=True, length=32
-            ),
-            nullable=False,
-        ),
+        _word("step", STEPS),
+        _word("owner", ROLES),
         sa.Column("due_at", UtcDateTime(), nullable=True),
         sa.Column("started_at", UtcDateTime(), nullable=True),
         sa.Column("finished_at", UtcDateTime(), nullable=True),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "waiting",
-                "running",
-                "finished",
-                "finished_with_problems",
-                "failed",
-                "skipped",
-                name="state",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        _word("state", POINT_STATES),
         sa.Column("late", sa.Boolean(), nullable=False),
         sa.Column("prefect_flow_run_id", sa.String(), nullable=True),
         sa.Column("counts", sa.JSON(none_as_null=True), nullable=False),
@@ -231,53 +194,14 @@ def upgrade() -> None:
         sa.Column("cycle", sa.String(), nullable=False),
         sa.Column("dealer_id", sa.String(), nullable=False),
         sa.Column("region_id", sa.String(), nullable=False),
-        sa.Column(
-            "kind",
-            sa.Enum(
-                "rectify", "keep", "data", "coaching", name="kind", native_enum=False, create_constraint=True, length=32
-            ),
-            nullable=False,
-        ),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "drafted",
-                "issued",
-                "filed",
-                "returned",
-                "approved",
-                "in_progress",
-                "done",
-                "verified",
-                "closed",
-                "carried",
-                "withdrawn",
-                name="state",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        _word("kind", PLAN_KINDS),
+        _word("state", PLAN_STATES),
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("note_params", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("as_of", LocalDateTime(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column(
-            "verdict",
-            sa.Enum(
-                "effective",
-                "no_effect",
-                "worse",
-                "not_enough_evidence",
-                name="verdict",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=True,
-        ),
+        _word("verdict", VERDICTS, nullable=True),
         sa.Column("carried_into", sa.String(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("issued_at", UtcDateTime(), nullable=True),
@@ -313,13 +237,7 @@ def upgrade() -> None:
         sa.Column("dealer_id", sa.String(), nullable=False),
         sa.Column("expectation", sa.String(), nullable=False),
         sa.Column("table_name", sa.String(), nullable=False),
-        sa.Column(
-            "severity",
-            sa.Enum(
-                "block", "quarantine", "warn", name="severity", native_enum=False, create_constraint=True, length=32
-            ),
-            nullable=False,
-        ),
+        _word("severity", SEVERITIES),
         sa.Column("failed", sa.Integer(), nullable=False),
         sa.Column("checked", sa.Integer(), nullable=False),
         sa.Column("suite_version", sa.String(), nullable=False),
@@ -334,57 +252,11 @@ def upgrade() -> None:
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
-        sa.Column(
-            "role",
-            sa.Enum(
-                "system", "oem", "region", "dealer", name="role", native_enum=False, create_constraint=True, length=32
-            ),
-            nullable=False,
-        ),
+        _word("role", ROLES),
         sa.Column("dealer_id", sa.String(), nullable=False),
         sa.Column("action", sa.String(), nullable=False),
-        sa.Column(
-            "from_state",
-            sa.Enum(
-                "drafted",
-                "issued",
-                "filed",
-                "returned",
-                "approved",
-                "in_progress",
-                "done",
-                "verified",
-                "closed",
-                "carried",
-                "withdrawn",
-                name="from_state",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=True,
-        ),
-        sa.Column(
-            "to_state",
-            sa.Enum(
-                "drafted",
-                "issued",
-                "filed",
-                "returned",
-                "approved",
-                "in_progress",
-                "done",
-                "verified",
-                "closed",
-                "carried",
-                "withdrawn",
-                name="to_state",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        _word("from_state", PLAN_STATES, nullable=True),
+        _word("to_state", PLAN_STATES),
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["plan_id"], ["plans.plan_id"], name=op.f("fk_plan_events_plan_id")),
@@ -408,25 +280,7 @@ def upgrade() -> None:
         sa.Column("target_points", sa.Float(), nullable=True),
         sa.Column("deals_at_stake", sa.Float(), nullable=True),
         sa.Column("verify_after_months", sa.Integer(), nullable=True),
-        sa.Column(
-            "responsible",
-            sa.Enum(
-                "sales_manager",
-                "sales_consultant",
-                "customer_service",
-                "general_manager",
-                "region",
-                "oem_product",
-                "oem_pricing",
-                "oem_supply",
-                "none",
-                name="responsible",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=True,
-        ),
+        _word("responsible", OWNER_ROLES, nullable=True),
         sa.Column("planned_on", sa.Date(), nullable=True),
         sa.Column("own_text", sa.String(), nullable=False),
         sa.Column("executed", sa.Boolean(), nullable=True),
@@ -482,20 +336,7 @@ def upgrade() -> None:
         sa.Column("lo90", sa.Float(), nullable=True),
         sa.Column("hi90", sa.Float(), nullable=True),
         sa.Column("shrunk_points", sa.Float(), nullable=True),
-        sa.Column(
-            "verdict",
-            sa.Enum(
-                "effective",
-                "no_effect",
-                "worse",
-                "not_enough_evidence",
-                name="verdict",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        _word("verdict", VERDICTS),
         sa.Column("reason_key", sa.String(), nullable=False),
         sa.Column("target_reached", sa.Boolean(), nullable=True),
         sa.Column("months_needed", sa.Integer(), nullable=True),

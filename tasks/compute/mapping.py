@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from models.catalogue.contract import FILE_COLUMN, PROVENANCE, ROW_COLUMN, Table, contract
+from models.catalogue.reasons import find_code
 from models.mapping import Feed, SourceMapping, Value
 from tasks.compute.frames import PROBLEM_DTYPES, Notice, RawTable, empty_frame, no_problems
 from tasks.compute.mapping_checks import issues
 from tasks.compute.mapping_inputs import InputAccount, Inputs
 from tasks.compute.mapping_links import fold, join, key_of, unmatched_issues
-from tasks.compute.mapping_rows import Rows
+from tasks.compute.mapping_rows import Rows, per_unique
 from tasks.compute.mapping_values import columns_of, evaluate, holds
 
 _AT = ["input", "source_file", "row_number"]
@@ -32,7 +33,8 @@ class MappedSource:
     ``_row`` of the base row. ``formats[name][field]``: strptime formats of a time. ``absent[name]``: fields declared
     absent, not to be held against a row. ``problems``: the Problems frame; rows with severity ``quarantine`` are
     still in ``tables`` and are to be set apart by who loads them (by ``table``, ``source_file``, ``row_number``).
-    A problem of a row that feeds no table by itself (events, look-ups) has the input's name as ``table``.
+    A problem of a row that feeds no table by itself (events, look-ups) has the input's name as ``table``, after
+    ``input_`` where a canonical table is called the same.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -129,10 +131,15 @@ def _fields(inputs: Inputs, table: Table, feed: Feed, rows: Rows) -> pd.DataFram
     for name in [name for name in table.fields if name in feed.fields]:
         value = feed.fields[name]
         result = evaluate(rows, value)
-        columns[name] = result.values
+        columns[name] = _reason(result.values) if table.fields[name].kind == "reason" else result.values
         inputs.report_unknown(rows, result, value, feed.source)
         _notice(inputs, table, name, value, result.defaulted)
     return pd.DataFrame(columns | {name: rows.frame[name] for name in PROVENANCE}, index=rows.index)
+
+
+def _reason(column: pd.Series) -> pd.Series:
+    """Labels and aliases of the reason standard as codes; what it does not know stays for the checks to name."""
+    return per_unique(column, lambda text: find_code(text) or text)
 
 
 def _notice(inputs: Inputs, table: Table, name: str, value: Value, defaulted: int) -> None:
@@ -217,6 +224,7 @@ def _problems(found: list[pd.DataFrame], owners: list[pd.DataFrame]) -> pd.DataF
             every[apart].merge(owned, on=_AT, how="left"),
         ]
     )
-    placed["table"] = placed["table"].replace("", None).fillna(placed["input"])
+    apart_from_tables = {name: f"input_{name}" for name in contract().tables}  # an input may be named like a table
+    placed["table"] = placed["table"].replace("", None).fillna(placed["input"].replace(apart_from_tables))
     placed = placed.sort_values(["table", "source_file", "row_number", "rule"], kind="stable", ignore_index=True)
     return placed[list(PROBLEM_DTYPES)].astype(PROBLEM_DTYPES)

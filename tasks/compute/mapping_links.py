@@ -142,7 +142,9 @@ def _folded(events: Rows, spec: Fold, column: FoldColumn, key: pd.Series, order:
         figures = numbers(values).dropna().groupby(key[values.index])
         total = figures.sum() if column.take == "sum" else figures.mean()
         return total.map(lambda figure: plain_number(Decimal(repr(float(figure))))).astype("str")
-    measured = times(values, spec.formats) if spec.formats else numbers(values)
+    measured = numbers(values)
+    if bool(measured.isna().any()):
+        measured = times(values, spec.formats)
     ranked = measured.dropna().groupby(key[values.index])
     at = ranked.idxmin() if column.take == "min" else ranked.idxmax()
     return pd.Series(values.reindex(at).to_numpy(), index=at.index, dtype="str")

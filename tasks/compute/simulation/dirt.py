@@ -101,7 +101,8 @@ def _status(status: str) -> Callable[[pd.DataFrame], Array]:
     return lambda frame: (frame["status"] == status).fillna(False).to_numpy(bool)
 
 
-_FUTURE = pd.Timestamp("2099-12-31 12:00:00")
+# a placeholder of old systems, and a year mistyped
+_FUTURE = (pd.Timestamp("2099-12-31 12:00:00"), pd.Timestamp("2035-06-30 12:00:00"))
 
 KINDS: tuple[Dirt, ...] = (
     Dirt("missing_required", "leads", "phone", _set("phone", None)),
@@ -115,7 +116,7 @@ KINDS: tuple[Dirt, ...] = (
     Dirt(
         "defeated_before_created", "leads", "defeated_at", _shift("defeated_at", "created_at", -3), _status("defeated")
     ),
-    Dirt("future_date", "leads", "created_at", _set("created_at", _FUTURE)),
+    Dirt("future_date", "leads", "created_at", _set("created_at", *_FUTURE)),
     Dirt("age_out_of_range", "leads", "age", _set("age", 7, 160), severity="warn"),
     Dirt("non_positive_price", "leads", "list_price", _negate("list_price"), _has("list_price"), "warn"),
     Dirt(

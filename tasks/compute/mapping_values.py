@@ -209,9 +209,9 @@ def _arithmetic(series: pd.Series, value: Value) -> pd.Series:
             plain = plain.replace(value.number.decimal, ".")
         try:
             number = Decimal(plain)
-        except InvalidOperation:
+            return plain_number(_rescaled(number, value)) if number.is_finite() else text
+        except InvalidOperation:  # no number, or one of a size no field has
             return text
-        return plain_number(_rescaled(number, value)) if number.is_finite() else text
 
     return per_unique(series, change)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from models.catalogue.filter_rules import filter_rules
 from models.catalogue.indicators import Group, Indicator, IndicatorStandard, indicators
-from models.messages import text
+from models.messages import messages, text
 
 _INTRODUCTION = """\
 # Indicators
@@ -61,6 +61,8 @@ def manual(standard: IndicatorStandard | None = None) -> str:
         members = [indicator for indicator in known.indicators.values() if indicator.group is group]
         lines += [f"\n## {text(f'indicators.group.{group}', 'en')} {text(f'indicators.group.{group}')}\n"]
         lines += list(_table(members, known))
+    lines += ["\n## The defeat filter\n", "The first rule that holds decides; premature and limits are as above.\n"]
+    lines += ["| rule | verdict | destination | evidence |", "|---|---|---|---|", *_precedence()]
     lines += ["\n## Not yet computed\n", "| code | needs |", "|---|---|"]
     lines += [f"| `{one.code}` | {one.needs.text('en')} |" for one in known.not_yet_computed() if one.needs]
     return "\n".join(lines) + "\n"
@@ -70,6 +72,14 @@ def _limits() -> Iterator[str]:
     limits, rules = filter_rules().limits, filter_rules()
     yield f"- Premature: at most {rules.premature.max_contacts} contact and under {rules.premature.min_days:g} days."
     yield from (f"- `{name}`: {value:g}" for name, value in limits)
+
+
+def _precedence() -> Iterator[str]:
+    for decision in filter_rules().precedence:
+        sentence = messages()[f"filter.rule.{decision.rule}"]["en"]
+        destination = decision.destination or "none"
+        kept = f" ({', '.join(decision.keeps)} if declared)" if decision.keeps else ""
+        yield f"| `{decision.rule}` | {decision.verdict} | {destination}{kept} | {sentence} |"
 
 
 def _table(members: list[Indicator], known: IndicatorStandard) -> Iterator[str]:

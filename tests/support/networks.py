@@ -22,14 +22,14 @@ class Setting:
     regions: int = 10
     history: int = 15
     after: int = 6
-    planned: float = 0.5
+    planned: float = 1 / 3
     base: float = 0.15
     leads: float = 130.0  # median leads a month
     spread: float = 0.7  # sd of log leads
-    tau2: float = 0.06
-    sigma2: float = 0.015
-    rho: float = 0.8
-    nu2: float = 0.005
+    tau2: float = 0.08
+    sigma2: float = 0.01
+    rho: float = 0.9
+    nu2: float = 0.002
     region_sd: float = 0.1
     region_month_sd: float = 0.03
     series: int = 4
@@ -43,7 +43,7 @@ class Setting:
     region_shock: float = 0.0  # logit sd of a regional shock that starts with the plans
     volume_drop: float = 0.0  # share of leads lost after the plans
     effect_points: float = 0.0  # planted in every planned dealer
-    effect_sd: float = 0.0
+    effect_choices: tuple[float, ...] = ()  # points; each planned dealer draws one of them instead
     worst_first: bool = True
 
 
@@ -93,7 +93,7 @@ def simulate(setting: Setting, seed: int) -> Network:
     without = _expit((nation + level)[:, :, None] + cell)
     x = rng.binomial(n, without)
     planned = _selected(rng, s, n, x)
-    effect = planned * (s.effect_points + s.effect_sd * rng.normal(size=s.dealers)) / 100
+    effect = planned * rng.choice(s.effect_choices or (s.effect_points,), s.dealers) / 100
     chance = without.copy()
     chance[:, s.history :] = np.clip(chance[:, s.history :] + effect[:, None, None], 0.002, 0.998)
     x[:, s.history :] = rng.binomial(n[:, s.history :], chance[:, s.history :])

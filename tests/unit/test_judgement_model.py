@@ -97,6 +97,15 @@ def test_a_network_of_equal_dealers_has_next_to_no_prior_variance():
     assert fitted.prior.total < 0.004  # against 0.08 in the ordinary setting
 
 
+def test_the_typical_dealer_lies_further_out_than_the_average_rate():
+    rng = np.random.default_rng(0)
+    prior = Prior(0.3, 0.0, 0.5, 0.1)
+    for average in (0.05, 0.15, 0.5, 0.8):
+        typical = prior.typical(np.log(average / (1 - average)))
+        rates = 1 / (1 + np.exp(-typical - rng.normal(0, prior.total**0.5, 200_000)))
+        assert rates.mean() == pytest.approx(average, rel=0.02)
+
+
 def test_posterior_mode_is_the_maximum_of_likelihood_times_prior(net):
     p = panel(net.counts)
     logit = network(p).logit(p)

@@ -15,7 +15,7 @@ from tasks.compute.judgement.verify import facts, verify
 from tasks.compute.judgement.wording import notes, sentence
 from tests.support.networks import Setting, reason_network, simulate
 
-SMALL = Setting(dealers=120, after=6)
+SMALL = Setting(dealers=120, planned=0.5)
 
 
 def planned_rows(net, effects, months):
@@ -184,7 +184,7 @@ def test_every_row_has_a_sentence_in_both_languages(useless, helpful):
 
 
 def test_pooling_finds_what_single_dealers_cannot():
-    net = simulate(Setting(dealers=200, effect_points=2), 8)
+    net = simulate(Setting(dealers=200, planned=0.5, effect_points=2), 8)
     plans = net.plans.assign(reason="process_follow_up", measure=np.resize(["a", "b", "c", "d"], len(net.plans)))
     effects = verify(net.counts, plans, looks=(3,), alone=True)
     assert effects["verdict"].eq("effective").mean() < 0.5

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tasks.compute.judgement.model import TINY, Floats, Panel, as_text, expit, panel, residuals
+from tasks.compute.judgement.model import TINY, Floats, Panel, as_text, expit, panel, residuals, sums
 from tasks.compute.judgement.posterior import Fit, Options, fit_panel
 
 HALF_90 = 1.645
@@ -138,18 +138,21 @@ def _place(fitted: Fit, recent: Panel, n: Floats, margin: float) -> _Place:
     base = nation[recent.t] + fitted.network.cell[recent.c]
     peers = base + region[recent.region[recent.d], recent.t]
     theta, covariance = fitted.predict(np.arange(offset + 1, p.months + 1))
-    rate = expit(peers + theta[recent.d, recent.t])
+    typical = fitted.prior.typical(peers)
+    rate = expit(typical + theta[recent.d, recent.t])
     w = recent.by_dealer_month(recent.n * rate * (1 - rate))
     share = np.divide(w, w.sum(1, keepdims=True), out=np.zeros_like(w), where=w.sum(1, keepdims=True) > 0)
     lasting = (share * theta).sum(1)
-    sd = np.sqrt(np.einsum("dt,dts,ds->d", share, covariance, share) + fitted.regions.variance[recent.region])
+    common = fitted.regions.nation + fitted.regions.variance[recent.region]
+    sd = np.sqrt(np.einsum("dt,dts,ds->d", share, covariance, share) + common)
     cases = np.maximum(n, 1)
 
     def own_mix(shift: Floats) -> Floats:
-        return recent.by_dealer(recent.n * expit(peers + shift[recent.d])) / cases
+        return recent.by_dealer(recent.n * expit(typical + shift[recent.d])) / cases
 
-    expected = own_mix(np.zeros(len(n)))
-    harmless = stats.norm.sf((-margin - lasting) / np.maximum(sd, TINY))
+    expected = recent.by_dealer(recent.n * expit(peers)) / cases
+    deviation = lasting + recent.by_dealer(recent.n * (typical - peers)) / cases
+    harmless = stats.norm.sf((-margin - deviation) / np.maximum(sd, TINY))
     r = residuals(recent, peers)
     gap, info = r.gap.sum(1), r.info.sum(1)
     found = _Place(
@@ -158,7 +161,7 @@ def _place(fitted: Fit, recent: Panel, n: Floats, margin: float) -> _Place:
         own_mix(lasting) - expected,
         own_mix(lasting - HALF_90 * sd) - expected,
         own_mix(lasting + HALF_90 * sd) - expected,
-        lasting,
+        deviation,
         harmless,
         _funnel(gap, info),
     )
@@ -170,12 +173,12 @@ def _network_mix(fitted: Fit, recent: Panel, base: Floats, shift: Floats) -> Flo
     """The rate each dealer's level would give on the network's own mix of cells and months in the window."""
     cells = len(fitted.panel.cells)
     key = recent.t * cells + recent.c
-    weight = np.bincount(key, recent.n, recent.months * cells)
-    logit = np.zeros_like(weight)
+    weight = sums(key, recent.n, recent.months * cells)
+    logit = np.zeros(len(weight))
     logit[key] = base
     used = weight > 0
-    weight, logit = weight[used] / weight.sum(), logit[used]
-    return np.asarray(expit(shift[:, None] + logit) @ weight)
+    typical = fitted.prior.typical(logit[used])
+    return np.asarray(expit(shift[:, None] + typical) @ weight[used] / weight.sum())
 
 
 def _funnel(gap: Floats, info: Floats) -> Floats:

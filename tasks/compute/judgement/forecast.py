@@ -68,7 +68,8 @@ def forecast(history: Fit, after: Panel, ahead: int, untreated: Bools) -> Foreca
     mean, covariance = history.predict(history.panel.months + ahead + months)
     region = history.panel.region
     nation = float(np.average(history.network.month, weights=_month_cases(history.panel)))
-    base = nation + history.network.cell[after.c] + history.regions.level[region[after.d]] + mean[after.d, after.t]
+    peers = nation + history.network.cell[after.c] + history.regions.level[region[after.d]]
+    base = history.prior.typical(peers) + mean[after.d, after.t]
     shift = _month_shift(after, base, covariance, untreated)
     logit = base + shift[after.t]
     regional, nation_variance = _region_shift(after, logit, covariance, untreated, region, len(history.panel.regions))

@@ -1,4 +1,4 @@
-"""How many months a verdict takes (verification.md step 9): said when a plan is made, and while evidence is short."""
+"""How many months a verdict takes (verification.md step 9), said when a plan is made and while evidence is short."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tasks.compute.judgement.posterior import Fit, Options, predict
 from tasks.compute.judgement.prior import Prior
 
 POWER = 2.49  # 1.645 for one-sided .05 plus .84 for 80 % power, in standard errors
-# How dealers differ where no fit is at hand; gives the table of verification.md (effect found with 80 % power per number
+# How dealers differ where no fit is at hand; gives the table of verification.md (effect found with 80 % power by number
 # of leads: 5.0 points after three months at 100-200 a month) to within 8 %.
 TYPICAL = Prior(tau2=0.05, sigma2=0.0075, rho=0.9, nu2=0.0)
 

@@ -13,7 +13,6 @@ from tasks.compute.judgement.model import (
     Floats,
     NetworkModel,
     Panel,
-    as_text,
     expit,
     network,
     panel,
@@ -53,12 +52,15 @@ class Fit:
     score: Floats  # g = O - sum n p at the mode; theta = K g
     info: Floats  # W = sum n p (1 - p) at the mode
 
-    def peers(self) -> Floats:
-        """Log-odds of network and region for every row of the panel."""
-        region = self.regions.per_month()[self.panel.region[self.panel.d], self.panel.t]
-        return np.asarray(self.network.logit(self.panel) + region)
-
     def predict(self, months: ArrayLike) -> tuple[Floats, Floats]:
+        """Mean (dealers x months) and covariance (dealers x months x months) of the levels in ``months``.
+
+        Months count from 1, the first of the panel; those after its last are a forecast.
+        """
+        return predict(self.prior, self.score, self.info, months)
+
+
+def predict(self, months: ArrayLike) -> tuple[Floats, Floats]:
         """Mean (dealers x months) and covariance (dealers x months x months) of the levels in ``months``.
 
         Months count from 1, the first of the panel; those after its last are a forecast.
@@ -115,7 +117,7 @@ def fit_panel(p: Panel) -> Fit | None:
     regions = region_effects(plain, p.region, len(p.regions), estimate(plain))
     logit = logit + regions.per_month()[p.region[p.d], p.t]
     prior = estimate(residuals(p, logit))
-    theta, score, info = mode(p, logit, prior)
+    theta, score, info = mode(p, prior.typical(logit), prior)
     return Fit(p, model, regions, prior, theta, score, info)
 
 

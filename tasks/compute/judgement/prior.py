@@ -11,6 +11,7 @@ from scipy.optimize import nnls
 from tasks.compute.judgement.model import TINY, Floats, Ints, Residuals
 
 RHO_GRID = np.round(np.arange(0.30, 0.971, 0.05), 2)
+LOGISTIC = 0.346  # (16 sqrt 3 / 15 pi)^2: a normal curve's width in place of the logistic one
 STEADY = 0.05  # added to a residual's variance in its weight, so that large dealers do not decide alone
 
 
@@ -30,6 +31,13 @@ class Prior:
     def total(self) -> float:
         """Variance of one month's level."""
         return self.tau2 + self.sigma2 + self.nu2
+
+    def typical(self, logit: Floats) -> Floats:
+        """Log-odds of the typical dealer where the average over all dealers has these log-odds.
+
+        An average of rates lies nearer to one half than the rate of the average dealer (Zeger, Liang and Albert 1988).
+        """
+        return np.asarray(logit * np.sqrt(1.0 + LOGISTIC * self.total))
 
     def between(self, first: ArrayLike, second: ArrayLike) -> Floats:
         """Covariance matrix of the levels in the months ``first`` x ``second``."""
@@ -101,11 +109,12 @@ def shrink(y: Floats, v: Floats) -> Shrunk:
 
 @dataclass(frozen=True)
 class Regions:
-    """Shrunk region effects in log-odds: lasting level (with variance), and per month."""
+    """Shrunk region effects in log-odds: lasting level (with variance), per month; variance of the network's mean."""
 
     level: Floats  # regions
     variance: Floats  # regions
     month: Floats  # regions x months
+    nation: float
 
     def per_month(self) -> Floats:
         """Level plus month, regions x months."""
@@ -133,7 +142,8 @@ def region_effects(r: Residuals, region: Ints, regions: int, prior: Prior) -> Re
     u = np.divide(left, r.info, out=np.zeros_like(left), where=r.info > 0) - own[:, None]
     key = (region[:, None] * months + np.arange(months)).ravel()
     month = shrink(*_means(key, u.ravel(), weight.ravel(), regions * months))
-    return Regions(level.value, level.variance, month.value.reshape(regions, months))
+    nation = 1 / max(float(precise.sum()), TINY)
+    return Regions(level.value, level.variance, month.value.reshape(regions, months), nation)
 
 
 def _means(group: Ints, value: Floats, weight: Floats, groups: int) -> tuple[Floats, Floats]:

@@ -1,12 +1,18 @@
 """Ingest end to end on small folders: every row accounted for, unchanged files change nothing, corrections replace."""
 
 import json
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from models.errors import MappingError, SourceError
 from models.mapping import SourceMapping
 from models.messages import LOCALES
+from models.workspace import Workspace
 from tasks.ingest import absent_fields, ingest, received_counts, received_problems, usable
 from tasks.lake import Lake
 
@@ -293,3 +299,43 @@ def test_a_mapping_that_does_not_fit_leaves_the_lake_alone(workspace, tmp_path, 
     with pytest.raises(SourceError):
         ingest(workspace, tmp_path / "dms", mapping())
     assert not lake.has("received", "leads")
+
+
+LOOP = """
+import sys
+from pathlib import Path
+from models.workspace import Workspace
+from tasks.ingest import ingest
+home, source = map(Path, sys.argv[1:])
+workspace = Workspace.open(home)
+print("ready", flush=True)
+lines = (source / "leads.csv").read_text("utf-8")
+while True:
+    for word in ("远景", "海纳", "锐行"):
+        (source / "leads.csv").write_text(lines.replace("星途", word), "utf-8")
+        ingest(workspace, source)
+"""
+
+
+def test_an_ingest_killed_anywhere_is_finished_by_the_next(workspace, source, lake, tmp_path):
+    for pause in (0.1, 0.3, 0.7):
+        command = [sys.executable, "-c", LOOP, str(workspace.home), str(source)]
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+        try:
+            assert running.stdout.readline() == b"ready\n"
+            time.sleep(pause)
+        finally:
+            running.kill()
+            running.wait()
+            running.stdout.close()
+    write(source, **{"leads.csv": LEADS + "L4,D1,1381234,星途,2026-01-03,open\n"})
+    report = ingest(workspace, source)
+    assert figures(report, "leads") == {"leads.csv": (4, 4, 0, 0, 1)}
+    undisturbed = Workspace.open(tmp_path / "undisturbed", secret_key=workspace.key().hex())
+    undisturbed.create()
+    ingest(undisturbed, source)
+    other = Lake(undisturbed.lake, undisturbed.key())
+    for table in ("dealers", "leads", "defeats"):
+        assert lake.fingerprint("received", table) == other.fingerprint("received", table)
+    pd.testing.assert_frame_equal(received_problems(lake), received_problems(other))
+    pd.testing.assert_frame_equal(received_counts(lake), received_counts(other))

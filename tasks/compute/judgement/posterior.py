@@ -35,7 +35,7 @@ class Options:
     relevance: float = 0.10  # log-odds a flagged dealer is worse by at least: 1.3 points at 15 %, 0.2 points at 2 %
     p_alone: float = 0.10  # largest one-sided p of a verdict when a look is the only one
     p_look: float = 0.03  # largest one-sided p at each of several looks
-    settle_months: int = 12  # a dealer with a plan this many months before or during a look is no "untreated" dealer
+    settle_months: int = 6  # a dealer with a plan that started so few months before a look, or during it, is treated
     horizons: tuple[int, ...] = (1, 2, 3, 6)  # months after which a measure may be verified
     longest_months: int = 12  # a verdict that takes longer is left to the pool
 
@@ -58,29 +58,6 @@ class Fit:
         Months count from 1, the first of the panel; those after its last are a forecast.
         """
         return predict(self.prior, self.score, self.info, months)
-
-
-def predict(self, months: ArrayLike) -> tuple[Floats, Floats]:
-        """Mean (dealers x months) and covariance (dealers x months x months) of the levels in ``months``.
-
-        Months count from 1, the first of the panel; those after its last are a forecast.
-        """
-        return predict(self.prior, self.score, self.info, months)
-
-    def levels(self) -> pd.DataFrame:
-        """Every dealer's deviation per month: dealer_id, month, logit, sd, cases."""
-        months = np.arange(1, self.panel.months + 1)
-        mean, covariance = self.predict(months)
-        dealers = len(self.panel.dealers)
-        return pd.DataFrame(
-            {
-                "dealer_id": as_text(np.repeat(self.panel.dealers, len(months))),
-                "month": np.tile(months, dealers),
-                "logit": mean.ravel(),
-                "sd": np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)).ravel(),
-                "cases": self.panel.by_dealer_month(self.panel.n).ravel(),
-            }
-        )
 
 
 def predict(prior: Prior, score: Floats, info: Floats, months: ArrayLike) -> tuple[Floats, Floats]:

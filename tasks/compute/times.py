@@ -33,13 +33,30 @@ def parse_times(values: Any, formats: Sequence[str], timezone: str) -> tuple[Any
     formats tried first, in order; a text with an offset is taken to ``timezone``, one without is local already.
     """
     if not formats:
-        try:
-            return pc.cast(values, pa.timestamp("us")), None
-        except pa.ArrowInvalid:
-            pass
+        for spell in (_as_is, _dashed, _padded):  # a whole column of one sound notation is the usual case
+            try:
+                return pc.cast(spell(values), pa.timestamp("us")), None
+            except pa.ArrowInvalid:
+                continue
     encoded = values.dictionary_encode()
     times, bad = _parse_distinct(encoded.dictionary, formats, timezone)
     return times.take(encoded.indices), pc.fill_null(bad.take(encoded.indices), False)
+
+
+def _as_is(values: Any) -> Any:
+    return values
+
+
+def _dashed(values: Any) -> Any:
+    return pc.replace_substring(values, "/", "-")
+
+
+def _padded(values: Any) -> Any:
+    """2026/1/3 8:15 as 2026-01-03 08:15; other texts change in a way no strict reading takes for a time."""
+    texts = _dashed(values)
+    for _ in range(2):  # a match takes the dash the next one would begin with
+        texts = pc.replace_substring_regex(texts, r"-(\d)(-|\s|T|$)", r"-0\1\2")
+    return pc.replace_substring_regex(texts, r"([\sT])(\d):", r"\10\2:")  # RE2 knows groups of one digit
 
 
 def _parse_distinct(distinct: Any, formats: Sequence[str], timezone: str) -> tuple[Any, Any]:

@@ -76,6 +76,14 @@ def test_one_odd_cell_does_not_change_how_the_others_are_read():
     assert problems["row_number"].tolist() == [3]
 
 
+def test_a_column_of_unpadded_dates_is_read_as_a_whole():
+    written = ["2026/1/3", "2026/11/3 8:05", "2026/1/13 18:05:09", "2026-1-3T9:00", "2026-01-03 08:15:00"]
+    frame, problems = typed("leads", visited_at=written)
+    meant = ["2026-01-03", "2026-11-03 08:05", "2026-01-13 18:05:09", "2026-01-03 09:00", "2026-01-03 08:15"]
+    assert frame["visited_at"].tolist() == [pd.Timestamp(text) for text in meant]
+    assert problems.empty
+
+
 def test_dates_lose_their_time_of_day():
     assert one("dealers", "opened_on", "2026-01-03 08:15") == (pd.Timestamp("2026-01-03"), [])
 

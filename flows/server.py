@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -171,7 +172,7 @@ def prefect_api(workspace: Workspace) -> Iterator[Server]:
         if not healthy(named, timeout=10):
             raise SettingsError("server.not_reached", url=named)
         use_api(workspace, named)
-        with _recorded():
+        with _recorded(workspace):
             yield Server(named)
         return
     state = workspace.prefect / "server.json"
@@ -186,7 +187,7 @@ def prefect_api(workspace: Workspace) -> Iterator[Server]:
         import prefect.main  # noqa: F401, PLC0415
 
         wait_until_ready(server)
-        with _recorded():
+        with _recorded(workspace):
             yield server
     finally:
         stop(server)
@@ -194,11 +195,27 @@ def prefect_api(workspace: Workspace) -> Iterator[Server]:
             state.unlink(missing_ok=True)
 
 
+def _to_log_file(log: Path) -> None:
+    """Prefect's own lines (with the tracebacks of failed runs) go to a file; what the reader must know, we say."""
+    from prefect.logging.configuration import setup_logging  # noqa: PLC0415
+
+    setup_logging()  # otherwise done at the first run, which would bring the console back
+    log.parent.mkdir(parents=True, exist_ok=True)
+    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "prefect"]:
+        logger = logging.getLogger(name)
+        for handler in [handler for handler in logger.handlers if "Console" in type(handler).__name__]:
+            logger.removeHandler(handler)
+            file = logging.FileHandler(log, encoding="utf-8", delay=True)
+            file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+            logger.addHandler(file)
+
+
 @contextmanager
-def _recorded() -> Iterator[None]:
+def _recorded(workspace: Workspace) -> Iterator[None]:
     """Runs inside lose no record, and pay no second per subflow for Prefect's heartbeat thread."""
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415
 
+    _to_log_file(workspace.logs / "runs.log")
     try:
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             yield

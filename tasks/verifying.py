@@ -68,7 +68,7 @@ def _by_indicator(job: Job, db: Database) -> Iterator[pd.DataFrame]:
 
 def _calendar(sums: pd.DataFrame, cycle: Cycle) -> list[str]:
     """All months of the sums up to the cycle's, none left out."""
-    first = min(sums["month"].min(), cycle.name)
+    first = min([*sums["month"].astype("str").unique(), cycle.name])
     periods = pd.period_range(first, cycle.name, freq="M")
     return [str(period) for period in periods]
 

@@ -123,9 +123,9 @@ def _same_customer_days(view: View) -> np.ndarray:
 
 
 def _filed_days(view: View) -> np.ndarray:
-    """From the lead's last sign of life before the filing (creation or last contact) to the filing."""
-    filed, created, contact = view.times("defeated_at"), view.lead_time("created_at"), view.lead_time("last_contact_at")
-    return _days(filed, np.where(contact <= filed, np.fmax(created, contact), created))
+    """From the lead's last contact before the filing to the filing; missing where no contact is recorded."""
+    filed, contact = view.times("defeated_at"), view.lead_time("last_contact_at")
+    return _days(filed, np.where(contact <= filed, contact, _NAT))
 
 
 def _reviewed_days(view: View) -> np.ndarray:

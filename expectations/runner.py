@@ -112,7 +112,7 @@ def _prepared(view: View, declared: Sequence[Any]) -> pd.DataFrame:
         prepared = thin(view.frame[column], column in words) if own else helpers.helper(view, column)
         if prepared is not None:
             cells[column] = prepared
-    return pd.DataFrame(cells, index=view.frame.index)
+    return pd.DataFrame(cells, index=view.frame.index, copy=False)
 
 
 def _why_not(expectation: Any, view: View, cells: pd.DataFrame, context: CheckContext) -> str:

@@ -84,7 +84,7 @@ class CycleFigures:
     @cached_property
     def _monthly(self) -> pd.DataFrame:
         """numerator and denominator by indicator, dealer, month, of what trends show."""
-        sums = self.job.results.read("sums")
+        sums = self.job.results.read("sums", where={"indicator": ["close_rate", "defeat_rate_filtered"]})
         shown = sums[sums["indicator"].isin(["close_rate", "defeat_rate_filtered"])]
         keys = ["indicator", "dealer_id", "month"]
         return shown.groupby(keys, observed=True)[["numerator", "denominator"]].sum()

@@ -15,16 +15,17 @@ from models.database import Database
 from models.enums import EffectVerdict, Gate, PlanKind
 from models.facts import Cycle
 from models.ledger.frames import verdicts_frame
+from tasks.compute.destinations import competitor_table
 from tasks.compute.diagnosis import Diagnosis, diagnose
-from tasks.compute.indicators import indicator_table
+from tasks.compute.indicators import earlier_months, indicator_table
 from tasks.compute.judgement.compare import adjust, compare
 from tasks.compute.judgement.posterior import Options
 from tasks.compute.planning import DataQuality, TriedMeasure, draft_plans
-from tasks.compute.destinations import competitor_table
 from tasks.compute.reason_table import reason_table
 from tasks.job import Job, Outcome
 
 CELL = ["series", "source"]
+SUM_COLUMNS = ["indicator", "month", "dealer_id", "region_id", *CELL, "numerator", "denominator"]
 LEADS = ""  # the reason under which ``reason_sums`` counts all closed leads
 
 
@@ -49,13 +50,14 @@ def compare_dealers(job: Job) -> Outcome:
 
     Dealers that fail the quality gate are left out of every comparison (domain.md section 12).
     """
-    sums, reason_sums = job.results.read("sums"), job.results.read("reason_sums")
+    reason_sums = job.results.read("reason_sums")
     gates = quality(job)
     failed = [dealer for dealer, entry in gates.items() if entry.gate is Gate.FAIL]
-    frames = _comparisons(job, sums, reason_sums, failed)
+    frames = _comparisons(job, reason_sums, failed)
     comparisons = pd.concat([frame.assign(indicator=name) for name, frame in frames.items()], ignore_index=True)
     job.results.write("comparisons", comparisons)
-    table = indicator_table(sums, job.cycle.name)
+    shown = job.results.read("sums", where={"month": (job.cycle.name, *earlier_months(job.cycle.name))})
+    table = indicator_table(shown, job.cycle.name)
     reasons = reason_table(reason_sums, job.cycle.name)
     job.results.write("indicators", _with_expected(table, comparisons))
     job.results.write("reasons", _with_drivers(reasons, comparisons))
@@ -72,57 +74,66 @@ def quality(job: Job) -> dict[str, DataQuality]:
     return {str(dealer): DataQuality(Gate(gate), float(score)) for dealer, gate, score in rows}
 
 
-def _comparisons(job: Job, sums: pd.DataFrame, reason_sums: pd.DataFrame, failed: list[str]) -> dict[str, pd.DataFrame]:
+def _comparisons(job: Job, reason_sums: pd.DataFrame, failed: list[str]) -> dict[str, pd.DataFrame]:
     """``compare`` per indicator and per ``reason:<code>``; false findings are held over all of them at once."""
     settings = job.workspace.settings
     months = months_back(job.cycle, settings.history_months)
     options = Options(minimum_cases=settings.minimum_leads)
-    frames = {}
-    for name, better in judged_indicators().items():
-        counts = counts_of(sums[sums["indicator"] == name], months, failed)
-        if len(counts):
-            frames[name] = compare(
-                counts, window=settings.window_months, higher_is_better=better == "higher", options=options
-            )
-    for code, counts in reason_counts(reason_sums, months, failed):
-        frames[REASON_PREFIX + code] = compare(
-            counts, window=settings.window_months, higher_is_better=False, options=options
+    better = judged_indicators()
+    sums = job.results.read("sums", SUM_COLUMNS, {"indicator": better, "month": months})
+    counts = indicator_counts(sums, months, failed) | reason_counts(reason_sums, months, failed)
+    frames = {
+        name: compare(
+            part, window=settings.window_months, higher_is_better=better.get(name) == "higher", options=options
         )
+        for name, part in counts.items()
+        if len(part)
+    }
     return adjust(frames, options=options) if frames else {}
 
 
-def counts_of(sums: pd.DataFrame, months: list[str], failed: list[str]) -> pd.DataFrame:
-    """Sums of one indicator as the judgement engine takes them: dealer_id, region_id, month (1..T), cell, n, x."""
+def _cells(rows: pd.DataFrame, months: list[str], failed: list[str]) -> pd.DataFrame:
+    """Who and when of sums as the judgement engine takes it: dealer_id, region_id, month (1..T), cell; own index."""
     place = {month: number for number, month in enumerate(months, 1)}
-    known = sums[sums["month"].isin(place) & ~sums["dealer_id"].isin(failed)]
-    keys = ["dealer_id", "region_id", "month", *CELL]
-    part = known.groupby(keys, observed=True, dropna=False, as_index=False)[["numerator", "denominator"]].sum()
+    known = rows[rows["month"].isin(months) & ~rows["dealer_id"].isin(failed)]
+    series, source = (known[name].astype("str").fillna("") for name in CELL)
     return pd.DataFrame(
         {
-            "dealer_id": part["dealer_id"].astype("str"),
-            "region_id": part["region_id"].astype("str"),
-            "month": part["month"].astype("str").map(place).astype("int64"),
-            "cell": part["series"].astype("str").fillna("") + "|" + part["source"].astype("str").fillna(""),
-            "n": part["denominator"].astype("float64"),
-            "x": part["numerator"].astype("float64"),
+            "dealer_id": known["dealer_id"].astype("str"),
+            "region_id": known["region_id"].astype("str"),
+            "month": known["month"].astype("str").map(place).astype("int64"),
+            "cell": series + "|" + source,
         }
     )
 
 
-def reason_counts(reason_sums: pd.DataFrame, months: list[str], failed: list[str]) -> list[tuple[str, pd.DataFrame]]:
-    """Per level-2 reason that occurs: defeats for it (x) among closed leads (n), as ``counts_of`` gives them."""
+def indicator_counts(sums: pd.DataFrame, months: list[str], failed: list[str]) -> dict[str, pd.DataFrame]:
+    """Per indicator: dealer_id, region_id, month, cell, n (denominator), x (numerator); consultants added up."""
+    keys = ["indicator", "month", "dealer_id", "region_id", *CELL]
+    added = sums.groupby(keys, observed=True, as_index=False)[["numerator", "denominator"]].sum()
+    counts = _cells(added, months, failed).join(
+        added.rename(columns={"denominator": "n", "numerator": "x"})[["n", "x"]]
+    )
+    return {
+        str(name): counts.loc[part.index.intersection(counts.index)].reset_index(drop=True)
+        for name, part in added.groupby("indicator", observed=True)
+    }
+
+
+def reason_counts(reason_sums: pd.DataFrame, months: list[str], failed: list[str]) -> dict[str, pd.DataFrame]:
+    """Per ``reason:<code>`` of level 2 that occurs: closed leads (n) and defeats for it (x), else as above."""
     keys = ["month", "dealer_id", "region_id", *CELL]
-    leads = reason_sums[reason_sums["reason"] == LEADS].rename(columns={"leads": "denominator"})
-    leads = leads[[*keys, "denominator"]]
-    result = []
-    for code, entry in catalogue().items():
-        used = reason_sums[reason_sums["reason"] == code]
-        if entry.level != 2 or entry.excluded or not used["used"].sum():
-            continue
-        both = leads.merge(used[[*keys, "used"]], on=keys, how="left")
-        both["numerator"] = both["used"].fillna(0)
-        result.append((code, counts_of(both, months, failed)))
-    return result
+    judged = [code for code, entry in catalogue().items() if entry.level == 2 and not entry.excluded]
+    leads = reason_sums[reason_sums["reason"] == LEADS].set_index(keys)["leads"]
+    used = reason_sums[reason_sums["reason"].isin(judged) & (reason_sums["used"] > 0)]
+    wide = used.pivot_table(index=keys, columns="reason", values="used", aggfunc="sum", fill_value=0)
+    wide = wide.reindex(leads.index, fill_value=0).reset_index()
+    cells = _cells(wide, months, failed).join(pd.Series(leads.to_numpy(), name="n"))
+    return {
+        REASON_PREFIX + code: cells.assign(x=wide.loc[cells.index, code]).reset_index(drop=True)
+        for code in judged
+        if code in wide.columns
+    }
 
 
 def _with_expected(table: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
@@ -177,8 +188,7 @@ def diagnoses(job: Job) -> dict[str, Diagnosis]:
     """What each dealer loses deals by, from the cycle's comparisons."""
     settings = job.workspace.settings
     months = months_back(job.cycle, settings.window_months)
-    sums = job.results.read("sums")
-    closed = sums[(sums["indicator"] == "close_rate") & sums["month"].isin(months)]
+    closed = job.results.read("sums", where={"indicator": ["close_rate"], "month": months})
     closings = closed.groupby("dealer_id", observed=True)["denominator"].sum()
     return diagnose(
         job.results.read("comparisons"),

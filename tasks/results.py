@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -98,11 +98,17 @@ class Results:
         frame.to_parquet(half, index=False, compression="zstd")
         half.replace(path)
 
-    def read(self, name: str, columns: list[str] | None = None) -> pd.DataFrame:
-        """Result ``name``; raises NotAvailableError when this version has none."""
+    def read(
+        self, name: str, columns: list[str] | None = None, where: Mapping[str, Collection[str]] | None = None
+    ) -> pd.DataFrame:
+        """Result ``name``, of it only ``columns`` and the rows ``where`` columns have one of the given values.
+
+        Raises NotAvailableError when this version has none.
+        """
         if not self.has(name):
             raise NotAvailableError("results.not_computed", name=name, cycle=self.cycle)
-        return pd.read_parquet(self.path(name), columns=columns)
+        filters = [(column, "in", list(values)) for column, values in where.items()] if where else None
+        return pd.read_parquet(self.path(name), columns=columns, filters=filters)
 
     def finished(self, step: str) -> dict[str, Any] | None:
         """The record a finished step left, if every file it names is still there unchanged; else None."""

@@ -18,7 +18,7 @@ from models.schemas import Measure, OpenMeasure
 from tasks.compute.judgement.pool import pool
 from tasks.compute.judgement.verify import EFFECT_COLUMNS, PASSED, facts, verify
 from tasks.job import Job, Outcome
-from tasks.planning import counts_of, quality, reason_counts
+from tasks.planning import SUM_COLUMNS, indicator_counts, quality, reason_counts
 from tasks.results import Results, published_cycles
 
 LOOKS = (3, 6)  # verification.md step 9: at three months, once more at six
@@ -56,11 +56,16 @@ def _by_indicator(job: Job, db: Database) -> Iterator[pd.DataFrame]:
     due = ledger.open_measures(db, job.cycle.name)
     if not due:
         return
-    sums, reason_sums = job.results.read("sums"), job.results.read("reason_sums")
+    wanted = {measure.registration.indicator for measure in due}
+    sums = job.results.read("sums", SUM_COLUMNS, {"indicator": {"close_rate", *wanted}})
+    reason_sums = job.results.read("reason_sums")
     months = _calendar(sums, job.cycle)
     treated = _treated(db, job.cycle.name)
-    for indicator in sorted({measure.registration.indicator for measure in due}):
-        counts = _counts(indicator, sums, reason_sums, months)
+    counts_of = indicator_counts(sums, months, []) | reason_counts(reason_sums, months, [])
+    for indicator in sorted(wanted):
+        counts = counts_of.get(indicator)
+        if counts is None:
+            continue
         plans = _plan_table([one for one in due if one.registration.indicator == indicator], treated, months, counts)
         higher = not indicator.startswith(REASON_PREFIX) and indicators().indicators[indicator].better == "higher"
         yield verify(counts, plans, looks=LOOKS, higher_is_better=higher)
@@ -71,15 +76,6 @@ def _calendar(sums: pd.DataFrame, cycle: Cycle) -> list[str]:
     first = min([*sums["month"].astype("str").unique(), cycle.name])
     periods = pd.period_range(first, cycle.name, freq="M")
     return [str(period) for period in periods]
-
-
-def _counts(indicator: str, sums: pd.DataFrame, reason_sums: pd.DataFrame, months: list[str]) -> pd.DataFrame:
-    if indicator.startswith(REASON_PREFIX):
-        code = indicator.removeprefix(REASON_PREFIX)
-        wanted = reason_sums[reason_sums["reason"].isin(["", code])]
-        found = dict(reason_counts(wanted, months, []))
-        return found.get(code, counts_of(sums.head(0), months, []))
-    return counts_of(sums[sums["indicator"] == indicator], months, [])
 
 
 def _treated(db: Database, cycle: str) -> list[tuple[str, Measure]]:

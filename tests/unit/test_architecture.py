@@ -57,5 +57,6 @@ def test_compute_is_pure(file):
 
 
 def test_no_file_is_too_long():
-    long = {f.name: n for f in _files() if (n := len(f.read_text("utf-8").splitlines())) > 450}
+    written = [f for f in _files() if "versions" not in f.parts]  # migrations are written by Alembic, once
+    long = {f.name: n for f in written if (n := len(f.read_text("utf-8").splitlines())) > 450}
     assert not long

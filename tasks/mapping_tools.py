@@ -19,10 +19,10 @@ from models.errors import MappingError
 from models.mapping import FileSpec, SourceMapping
 from models.messages import DEFAULT_LOCALE, text
 from tasks.compute.frames import Notice
-from tasks.compute.mapping_check import check
-from tasks.compute.mapping_draft import write
-from tasks.compute.mapping_faults import Finding, faults
-from tasks.compute.mapping_suggest import propose, sheet
+from tasks.compute.mapping.check import check
+from tasks.compute.mapping.draft import write
+from tasks.compute.mapping.faults import Finding, faults
+from tasks.compute.mapping.suggest import propose, sheet
 from tasks.reading import SUFFIXES, read_files
 
 

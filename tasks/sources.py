@@ -15,8 +15,8 @@ from models.catalogue.contract import PROVENANCE, Table, contract
 from models.errors import SourceError
 from models.mapping import FileSpec, SourceMapping
 from tasks.compute.frames import FileOutcome, Notice, RawTable, join_problems
-from tasks.compute.mapping import apply_mapping
-from tasks.compute.mapping_inputs import InputAccount
+from tasks.compute.mapping.apply import apply_mapping
+from tasks.compute.mapping.inputs import InputAccount
 from tasks.reading import SUFFIXES, digest, find_files, read_files
 
 _ORDINARY = re.compile(r"[^.~]")  # not hidden, not an office lock file

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.compute.mapping import apply_mapping
+from tasks.compute.mapping.apply import apply_mapping
 from tasks.ingest import ingest, received_problems
 from tasks.lake import Lake
 from tasks.mapping_tools import check_mapping, load_mapping, suggest_mapping

@@ -6,7 +6,7 @@ import pandas as pd
 
 from models.mapping import SourceMapping
 from tasks.compute.frames import RawTable, no_problems
-from tasks.compute.mapping import apply_mapping
+from tasks.compute.mapping.apply import apply_mapping
 
 
 def raw(name, rows, file=None, columns=None):

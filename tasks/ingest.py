@@ -32,7 +32,7 @@ from tasks.compute.frames import (
     join_problems,
     lake_dtypes,
 )
-from tasks.compute.mapping_inputs import InputAccount
+from tasks.compute.mapping.inputs import InputAccount
 from tasks.compute.values import Typing, type_table
 from tasks.lake import Lake
 from tasks.sources import Delivery, contract_sources, digests, read_contract_table, read_mapped

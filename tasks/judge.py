@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -58,13 +58,17 @@ class Judged:
     notices: tuple[Notice, ...]
     effects: pd.DataFrame
 
+    def __iter__(self) -> Iterator[Path]:
+        """The files written."""
+        return iter(self.files)
+
 
 def judge(
     counts: Path | None,
-    plans: Path | None,
-    reasons: Path | None,
     out: Path,
     *,
+    plans: Path | None = None,
+    reasons: Path | None = None,
     options: Options | None = None,
 ) -> Judged:
     """Reads counts, plans and counts by reason, and writes verdicts.csv, ranking.csv and drivers.csv to ``out``.

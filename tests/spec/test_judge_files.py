@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import SourceError
 from models.messages import LOCALES
-from tasks.judge import judge
+from tasks.judge import judge as judge_files
 from tests.support.networks import Setting, reason_network, simulate
 
 
@@ -15,6 +15,10 @@ def as_file(counts):
     number = counts["cell"].str[-2:].astype(int)
     table = counts.rename(columns={"region_id": "region", "n": "leads", "x": "won"}).drop(columns="cell")
     return table.assign(series="s" + (number // 4).astype(str), source="q" + (number % 4).astype(str))
+
+
+def judge(counts, plans, reasons, out):
+    return judge_files(counts, out, plans=plans, reasons=reasons)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,7 @@ def test_verdicts_and_ranking_follow_the_published_columns(network, tmp_path):
     assert sorted(ranking["dealer_id"]) == sorted(counts["dealer_id"].unique())
     assert ranking["score"].is_monotonic_increasing
     assert not (tmp_path / "out/drivers.csv").exists()
+    assert [path.name for path in done] == ["verdicts.csv", "ranking.csv"]
     assert {path.name: rows for path, rows in done.files.items()} == {"verdicts.csv": len(verdicts), "ranking.csv": 60}
 
 

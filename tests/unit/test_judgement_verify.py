@@ -178,6 +178,9 @@ def test_every_row_has_a_sentence_in_both_languages(useless, helpful):
     for row in rows.to_dict("records"):
         for locale in LOCALES:
             assert "nan" not in sentence(row, locale)
+    harm = {"reason_key": "judge.verdict.worse", "shrunk_points": -3.44, "lo90": -6.7, "hi90": -1.5, "months": 3}
+    assert "about 3.4 percentage points worse" in sentence(harm, "en")
+    assert "−6.7" in sentence(harm, "zh_CN")
     found = facts(helpful[1])
     assert {fact.verdict for fact in found} >= {EffectVerdict.EFFECTIVE}
     assert all(fact.effect_points is None or isinstance(fact.effect_points, float) for fact in found)

@@ -16,7 +16,7 @@ def sentence(effect: Mapping[str, object], locale: str = DEFAULT_LOCALE, options
     return text(
         str(effect["reason_key"]),
         locale,
-        effect=_points(effect.get("shrunk_points"), signed=True),
+        effect=_points(effect.get("shrunk_points")).lstrip("−"),  # the sentence says better or worse
         lo=_points(effect.get("lo90"), signed=True),
         hi=_points(effect.get("hi90"), signed=True),
         target=_points(effect.get("target_points")),

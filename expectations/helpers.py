@@ -108,13 +108,15 @@ def _lead_filed_at(view: View) -> np.ndarray:
 
 def _same_customer_days(view: View) -> np.ndarray:
     """Infinite for a customer's first lead; missing without phone or time."""
-    times, phones = view.times("created_at"), view.frame["phone_key"]
-    days = np.where(phones.isna().to_numpy() | np.isnat(times), np.nan, np.inf)
+    times, phones = view.times("created_at"), view.numbers("phone_key")
+    days = np.where(np.isnan(phones) | np.isnat(times), np.nan, np.inf)
     # Only phones that occur more than once need sorting: few in most exports.
-    rows = np.flatnonzero(phones.duplicated(keep=False).to_numpy() & ~np.isnan(days))
+    usable = np.flatnonzero(~np.isnan(days))
+    often = np.bincount(phones[usable].astype(np.int64)) > 1 if usable.size else np.zeros(0, bool)
+    rows = usable[often[phones[usable].astype(np.int64)]]
     if not rows.size:
         return days
-    phone, dealer = pd.factorize(phones.iloc[rows])[0], view.dealer[rows]
+    phone, dealer = phones[rows], view.dealer[rows]
     order = np.lexsort((times[rows], dealer, phone))
     phone, dealer, rows = phone[order], dealer[order], rows[order]
     same = (phone[1:] == phone[:-1]) & (dealer[1:] == dealer[:-1])

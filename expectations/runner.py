@@ -15,7 +15,7 @@ from expectations import helpers, masks, standard, suites
 from expectations.native import Verdict, judge
 from expectations.results import ACCEPTED, HELD, QUARANTINED, CheckResult, Judged, TableCheck
 from expectations.rules import Action, CheckOutcome
-from expectations.view import UNASSIGNED, Leads, Links, View, thin
+from expectations.view import UNASSIGNED, Leads, Links, View
 
 
 class CountsDisagreeError(Exception):
@@ -109,7 +109,7 @@ def _prepared(view: View, declared: Sequence[Any]) -> pd.DataFrame:
     cells = {}
     for column in dict.fromkeys(column for each in declared for column in masks.columns_used(each)):
         own = column in view.frame
-        prepared = thin(view.frame[column], column in words) if own else helpers.helper(view, column)
+        prepared = view.thin(column, column in words) if own else helpers.helper(view, column)
         if prepared is not None:
             cells[column] = prepared
     return pd.DataFrame(cells, index=view.frame.index, copy=False)

@@ -67,6 +67,26 @@ class View:
     table: str
     frame: pd.DataFrame
     links: Links
+    _numbers: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def numbers(self, column: str) -> np.ndarray:
+        """A text column as numbers that are equal where the texts are, NaN where missing; made once."""
+        if column not in self._numbers:
+            codes = pc.dictionary_encode(_one_chunk(self.frame[column])).indices
+            self._numbers[column] = codes.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return self._numbers[column]
+
+    def thin(self, column: str, as_words: bool) -> pd.Series:
+        """A column in the dtype the checks work on (see the module)."""
+        values = self.frame[column]
+        kind = values.dtype
+        if kind.kind == "M" and getattr(kind, "tz", None) is None:
+            return pd.Series(nanoseconds(values.to_numpy()), index=values.index)
+        if isinstance(kind, pd.Int64Dtype | pd.BooleanDtype):
+            return pd.Series(values.to_numpy("float64", na_value=np.nan), index=values.index)
+        if isinstance(kind, pd.StringDtype):
+            return values.astype("category") if as_words else pd.Series(self.numbers(column), index=values.index)
+        return values
 
     @cached_property
     def lead(self) -> np.ndarray:
@@ -123,21 +143,3 @@ def nanoseconds(values: np.ndarray) -> np.ndarray:
     """``datetime64[ns]`` of any times, cut to the years that it can hold."""
     micro = values.astype("datetime64[us]")
     return np.clip(micro, _FIRST_NS, _LAST_NS).astype("datetime64[ns]")
-
-
-def thin(values: pd.Series, as_words: bool) -> pd.Series:
-    """A column in the dtype the checks work on (see the module)."""
-    kind = values.dtype
-    if kind.kind == "M" and getattr(kind, "tz", None) is None:
-        return pd.Series(nanoseconds(values.to_numpy()), index=values.index)
-    if isinstance(kind, pd.Int64Dtype | pd.BooleanDtype):
-        return values.astype("Float64").astype("float64")
-    if isinstance(kind, pd.StringDtype):
-        return values.astype("category") if as_words else pd.Series(_identity(values), index=values.index)
-    return values
-
-
-def _identity(values: pd.Series) -> np.ndarray:
-    """Numbers equal where the texts are equal, NaN where missing."""
-    codes = pc.dictionary_encode(_one_chunk(values)).indices
-    return codes.cast(pa.float64()).to_numpy(zero_copy_only=False)

@@ -13,7 +13,8 @@ from expectations.declare import great_expectations
 from expectations.masks import MASKS, NoMaskError, failing
 from expectations.native import judge
 from expectations.rules import CheckOutcome
-from expectations.view import thin
+from expectations.standard import shipped
+from expectations.view import UNASSIGNED, Links, View
 
 NUMBERS = st.one_of(st.none(), st.sampled_from([0.0, -1.0, 15.9, 16.0, 16.1, 100.0, 100.1, float("inf")]))
 WORDS = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "A", ""]))
@@ -58,14 +59,17 @@ def suite():
 
 def frame_of(rows):
     number, word, text, time, other = zip(*rows, strict=True)
-    cells = {
-        "number": pd.Series(number, dtype="float64"),
-        "word": thin(pd.Series(word, dtype="str"), as_words=True),
-        "text": thin(pd.Series(text, dtype="str"), as_words=False),
-        "time": thin(pd.Series(np.array(time, dtype="datetime64[us]")), as_words=False),
-        "other": thin(pd.Series(np.array(other, dtype="datetime64[us]")), as_words=False),
-    }
-    return pd.DataFrame(cells)
+    raw = pd.DataFrame(
+        {
+            "number": pd.Series(number, dtype="float64"),
+            "word": pd.Series(word, dtype="str"),
+            "text": pd.Series(text, dtype="str"),
+            "time": np.array(time, dtype="datetime64[us]"),
+            "other": np.array(other, dtype="datetime64[us]"),
+        }
+    )
+    view = View("any", raw, Links(shipped(datetime(2025, 1, 1)), pd.Index([UNASSIGNED])))
+    return pd.DataFrame({column: view.thin(column, column == "word") for column in raw})
 
 
 def test_every_mask_is_tried():

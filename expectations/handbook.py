@@ -98,7 +98,9 @@ def _bounds(expectation: Any, planning: datetime) -> str:
 
 
 def _plain(bound: object) -> object:
-    return f"{bound:%Y-%m-%d}" if isinstance(bound, datetime) else bound
+    if isinstance(bound, datetime):
+        return f"{bound:%Y-%m-%d}"
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 def _rules() -> str:

@@ -13,6 +13,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from models.catalogue.contract import TIME_KINDS, contract
+from models.catalogue.filter_rules import Limits as Deadlines
+from models.catalogue.filter_rules import filter_rules
 from models.catalogue.loading import load_toml
 from models.catalogue.reasons import valid_codes
 
@@ -46,9 +48,6 @@ class Limits(BaseModel):
     purchase_plan_days_at_most: int
     price_ratio_from: float
     price_ratio_to: float
-    filed_within_days: int
-    reviewed_within_days: int
-    revisited_within_days: int
     same_customer_days: int
 
 
@@ -65,6 +64,7 @@ class Standard:
     limits: Limits
     horizon: datetime
     reasons: tuple[str, ...]
+    deadlines: Deadlines  # what "in time" means, the same as for the indicators of execution
 
     @property
     def earliest(self) -> datetime:
@@ -83,8 +83,8 @@ class Standard:
 
 
 def shipped(horizon: datetime, folder: Path | None = None) -> Standard:
-    """The shipped standard up to ``horizon``; ``folder`` may hold an OEM's own reasons. Raises CatalogueError."""
-    return Standard(limits(), horizon, tuple(sorted(valid_codes(folder))))
+    """The shipped standard up to ``horizon``; ``folder`` may hold an OEM's own standards. Raises CatalogueError."""
+    return Standard(limits(), horizon, tuple(sorted(valid_codes(folder))), filter_rules(folder).limits)
 
 
 def _midnight(day: date) -> datetime:

@@ -81,7 +81,7 @@ def leads(suite: Suite, standard: Standard) -> None:
 
 def defeats(suite: Suite, standard: Standard) -> None:
     """Filed defeats: their lead, their times, known reason and destination, filed and reviewed in time."""
-    limits = standard.limits
+    deadlines = standard.deadlines
     suite.rows("no_rows")
     suite.present("missing_required", "lead_id", "defeated_at")
     suite.present("missing_expected", "reason_code")
@@ -95,8 +95,8 @@ def defeats(suite: Suite, standard: Standard) -> None:
     suite.after("reviewed_before_filed", "reviewed_at_until", "defeated_at", "reviewed_at")
     suite.words("unknown_code", "destination")
     suite.among("unknown_reason", "reason_code", standard.reasons)
-    suite.between("filed_late", "filed_days", shown="defeated_at", max_value=limits.filed_within_days)
-    suite.between("reviewed_late", "reviewed_days", shown="reviewed_at", max_value=limits.reviewed_within_days)
+    suite.between("filed_late", "filed_days", shown="defeated_at", max_value=deadlines.filed_within_days)
+    suite.between("reviewed_late", "reviewed_days", shown="reviewed_at", max_value=deadlines.reviewed_within_days)
 
 
 def revisits(suite: Suite, standard: Standard) -> None:
@@ -123,7 +123,9 @@ def revisits(suite: Suite, standard: Standard) -> None:
     suite.between(
         "out_of_range", "planned_purchase_within_days", min_value=0, max_value=limits.purchase_plan_days_at_most
     )
-    suite.between("revisited_late", "revisited_days", shown="called_at", max_value=limits.revisited_within_days)
+    suite.between(
+        "revisited_late", "revisited_days", shown="called_at", max_value=standard.deadlines.revisited_within_days
+    )
 
 
 def sales(suite: Suite, standard: Standard) -> None:

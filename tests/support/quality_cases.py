@@ -114,7 +114,7 @@ CASES = [
     ("defeats", "unknown_code", "destination", {"destination": "moon"}, {"destination": "not_purchased"}),
     ("defeats", "unknown_reason", "reason_code", {"reason_code": "price_whatever"}, {"reason_code": "price"}),
     ("defeats", "filed_late", "defeated_at", {"defeated_at": "2025-04-20"}, {"defeated_at": "2025-04-17"}),
-    ("defeats", "reviewed_late", "reviewed_at", {"reviewed_at": "2025-03-28"}, {"reviewed_at": "2025-03-26"}),
+    ("defeats", "reviewed_late", "reviewed_at", {"reviewed_at": "2025-03-28"}, {"reviewed_at": "2025-03-23"}),
     ("revisits", "missing_required", "reached", {"reached": None}, {}),
     ("revisits", "missing_required", "called_at", {"called_at": None}, {}),
     ("revisits", "unknown_lead", "lead_id", {"lead_id": NOBODY}, {}),

@@ -14,7 +14,7 @@ from tasks.check import ACCEPTED, CheckReport
 from tasks.check import check as check_received
 from tasks.job import Job, Outcome
 
-OUTPUTS = ("quality", "losses", "expectations", "rejected", "account")
+OUTPUTS = ("quality", "losses", "expectations", "rejected", "problems", "account")
 
 
 def check(job: Job) -> Outcome:
@@ -32,6 +32,7 @@ def _write(job: Job, report: CheckReport) -> None:
     job.results.write("losses", report.losses)
     job.results.write("expectations", report.expectations)
     job.results.write("rejected", report.export(job.workspace.settings.locale))
+    job.results.write("problems", report.rejected)  # with parameters: pages tell them in either language
     job.results.write("account", pd.DataFrame([asdict(fate) for fate in report.fates]))
 
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,8 @@ from models.enums import Severity
 from models.errors import UserError
 from models.mapping import SourceMapping
 from models.workspace import Workspace
-from tasks.compute.folding import RECEIVED, REPEATED, REPLACED, UNASSIGNED, fold
+from tasks.compute.corrections import REPLACEMENT_DTYPES, active, contents, superseded
+from tasks.compute.folding import RECEIVED, REPEATED, REPLACED, UNASSIGNED, Folded, count_fates, fold
 from tasks.compute.frames import (
     PROBLEM_DTYPES,
     FileOutcome,
@@ -138,6 +140,33 @@ def usable(frame: pd.DataFrame, problems: pd.DataFrame, table: str) -> np.ndarra
     return ~pd.MultiIndex.from_frame(frame[[*PROVENANCE]]).isin(places)
 
 
+def row_digests(lake: Lake, table: Table, rows: pd.DataFrame) -> pd.Series[Any]:
+    """A keyed digest of what each row (with its personal columns) says: equal exactly when the rows are."""
+    found = []
+    for content in contents(table, rows):
+        seen = lake.protection.fingerprint()
+        seen.update(content)
+        found.append(seen.hexdigest())
+    return pd.Series(found, index=rows.index, dtype="str")
+
+
+def replacements(lake: Lake, table: str) -> pd.DataFrame:
+    """Which rows corrections have replaced, columns as in ``compute.corrections.REPLACEMENT_DTYPES``."""
+    return lake.attached(LAYER, table, "replacements", REPLACEMENT_DTYPES)
+
+
+def receive_corrections(workspace: Workspace, table: Table, rows: pd.DataFrame, replaced: pd.DataFrame) -> TableAccount:
+    """Take corrected rows (texts in canonical columns, with provenance) into a table that was received before.
+
+    They are one new file, typed and folded like any other; ``replaced`` tells what each of them replaces. What the
+    last reading of the source left (how it was read, fields it lacks) is kept.
+    """
+    receiver = _Receiver(workspace, None)
+    outcomes = tuple(FileOutcome(str(file), rows=int(n)) for file, n in rows.groupby(FILE_COLUMN).size().items())
+    delivery = Delivery(table, rows, {}, frozenset(), empty_frame(PROBLEM_DTYPES), outcomes)
+    return receiver.corrected(delivery, replaced)
+
+
 class _Receiver:
     """One ingest into one lake."""
 
@@ -191,8 +220,18 @@ class _Receiver:
                 return False
         return True
 
+    def corrected(self, delivery: Delivery, replaced: pd.DataFrame) -> TableAccount:
+        notes = self.lake.notes(LAYER, delivery.table.name)
+        self.how = notes["how"]
+        delivery = replace(delivery, absent=frozenset(notes["absent"]))
+        return self._receive(delivery, empty_frame(PROBLEM_DTYPES), {}, replaced)
+
     def _receive(
-        self, delivery: Delivery, others: pd.DataFrame, sources: Mapping[str, str] | None = None
+        self,
+        delivery: Delivery,
+        others: pd.DataFrame,
+        sources: Mapping[str, str] | None = None,
+        replaced: pd.DataFrame | None = None,
     ) -> TableAccount:
         """Type, protect and fold a table's rows together with those of files no longer there; write them."""
         table = delivery.table
@@ -209,7 +248,10 @@ class _Receiver:
         rows_read = delivery.frame.groupby(FILE_COLUMN).size()
         old = self._stored(table, kept)
         combined = pd.concat([old.rows, typed], ignore_index=True) if len(old.rows) else typed
-        folded = fold(table, combined, [*kept, *fresh])
+        known = replacements(self.lake, table.name)
+        if replaced is not None:
+            known = pd.concat([known, replaced], ignore_index=True).astype(dict(REPLACEMENT_DTYPES))
+        folded = self._fold(table, combined, [*kept, *fresh], known)
         ragged = delivery.problems[delivery.problems["rule"] == "ragged_row"]
         problems = _surviving(
             folded.frame, join_problems([old.problems, found, delivery.problems, folded.problems, others]), table
@@ -220,15 +262,27 @@ class _Receiver:
             LAYER,
             table.name,
             folded.frame,
-            frames={"problems": problems, "counts": counts},
+            frames={"problems": problems, "counts": counts, "replacements": active(folded.frame, known)},
             notes={
                 "how": self.how,
                 "files": [*kept, *fresh],
-                "digests": {**notes.get("digests", {}), **(sources or {o.file: o.digest for o in good})},
+                "digests": notes.get("digests", {})
+                | ({o.file: o.digest for o in good} if sources is None else dict(sources)),
                 "absent": sorted(delivery.absent),
             },
         )
         return self._account(table.name, months, broken)
+
+    def _fold(self, table: Table, rows: pd.DataFrame, files: Sequence[str], known: pd.DataFrame) -> Folded:
+        """The current version of every key; what a correction replaced counts as replaced, however often it comes."""
+        if known.empty:
+            return fold(table, rows, files)
+        gone = superseded(table, rows, files, known, lambda part: row_digests(self.lake, table, part))
+        folded = fold(table, rows[~gone].reset_index(drop=True), files)
+        lost = rows[gone]
+        counts = pd.concat([folded.counts, count_fates(lost, pd.Series(REPLACED, index=lost.index, dtype="str"))])
+        key = [FILE_COLUMN, "dealer_id"]
+        return replace(folded, counts=counts.groupby(key, sort=True, as_index=False).sum())
 
     def _stored(self, table: Table, files: Sequence[str]) -> _Stored:
         """Rows, problems and counts of files loaded before that are not read now."""

@@ -61,7 +61,7 @@ def read_files(root: Path, spec: FileSpec, name: str = "", choose: Chooser = Non
 
 
 def find_files(root: Path, globs: list[str]) -> list[tuple[Path, str]]:
-    """The files the globs match, in the order of their names relative to ``root``; office lock files left out.
+    """The files the globs match, oldest first by their names relative to ``root``; office lock files left out.
 
     Raises SourceError when ``root`` is missing or no folder, or when nothing matches.
     """
@@ -73,7 +73,14 @@ def find_files(root: Path, globs: list[str]) -> list[tuple[Path, str]]:
     found = {name: path for name, path in found.items() if not path.name.startswith(("~$", "."))}
     if not found:
         raise SourceError("ingest.no_match", source=root, globs=", ".join(globs))
-    return [(found[relative], relative) for relative in sorted(found)]
+    return [(found[relative], relative) for relative in sorted(found, key=_age)]
+
+
+def _age(relative: str) -> tuple[list[tuple[str, int]], str]:
+    """Sort key from oldest to newest: numbers by value (2 before 10), a plain name before its numbered successors."""
+    stem = relative.rsplit(".", 1)[0]
+    parts = [(text, int(digits or -1)) for text, digits in re.findall(r"(\D*)(\d*)", stem) if text or digits]
+    return parts, relative
 
 
 def digest(path: Path) -> str:

@@ -336,3 +336,12 @@ def test_a_failed_query_never_tells_the_password(tmp_path):
         assert "hunter22" not in str(params)
     (outcome,) = read_files(tmp_path, FileSpec(url="sqlite:///${NO_SUCH_NAME}", query="select 1")).files
     assert "NO_SUCH_NAME" in outcome.error.text("en")
+
+
+def test_files_are_read_from_oldest_to_newest(tmp_path):
+    for name in ("leads-2.csv", "leads.csv", "leads_10.csv", "leads_9.csv", "leads_2026-10.csv", "leads_2026-09.csv"):
+        (tmp_path / name).write_text("a\n1\n")
+    order = [relative for _, relative in find_files(tmp_path, ["leads*.csv"])]
+    assert order.index("leads.csv") < order.index("leads-2.csv")
+    assert order.index("leads_9.csv") < order.index("leads_10.csv")
+    assert order.index("leads_2026-09.csv") < order.index("leads_2026-10.csv")

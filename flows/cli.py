@@ -5,49 +5,58 @@ Only Typer and the message catalogues are imported here, so that ``rematch --hel
 
 from __future__ import annotations
 
+import tempfile
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import click
 import typer
+from typer.exceptions import Abort, TyperException
 
+from flows.helping import Command, Group, usage_error
 from flows.reader import reader_locale
 from models.errors import ExitCode, UserError
 from models.messages import text
-from models.workspace import HOME_VARIABLE, home_from
+from models.home import HOME_VARIABLE, home_from
 
-EXPORT_FORMATS = ("csv", "parquet", "json")
+INTERRUPTED = 130  # what shells answer for Ctrl-C
 
 
 def _t(key: str) -> str:
     return text(f"cli.{key}", reader_locale())
 
 
+def _told(command: str) -> dict[str, Any]:
+    """Help and example of a command, from the catalogue."""
+    return {"help": _t(f"{command}.help"), "epilog": _t(f"{command}.example"), "cls": Command}
+
+
 app = typer.Typer(
     name="rematch",
+    cls=Group,
     help=_t("help"),
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-map_app = typer.Typer(help=_t("map.help"), no_args_is_help=True)
+map_app = typer.Typer(cls=Group, help=_t("map.help"), no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(map_app, name="map")
 
 Home = Annotated[Path | None, typer.Option("--home", help=_t("option.home"), envvar=HOME_VARIABLE, show_envvar=True)]
 Cycle = Annotated[str, typer.Option("--cycle", "-c", metavar="YYYY-MM", help=_t("option.cycle"))]
 
 
-@app.command(help=_t("init.help"), epilog=_t("init.example"))
+@app.command(**_told("init"))
 def init(home: Home = None) -> None:  # noqa: D103  the help text is the documentation
     from flows.commands.workspace import init_workspace  # noqa: PLC0415
 
     init_workspace(home_from(home))
 
 
-@app.command(help=_t("sample.help"), epilog=_t("sample.example"))
+@app.command(**_told("sample"))
 def sample(  # noqa: D103
     directory: Annotated[Path, typer.Argument(help=_t("sample.directory"))],
     dealers: Annotated[int, typer.Option(min=1, max=5000, help=_t("sample.dealers"))] = 60,
@@ -60,7 +69,7 @@ def sample(  # noqa: D103
     make_sample(directory, dealers, months, seed, end)
 
 
-@map_app.command("suggest", help=_t("map.suggest.help"), epilog=_t("map.suggest.example"))
+@map_app.command("suggest", **_told("map.suggest"))
 def map_suggest(  # noqa: D103
     files: Annotated[list[Path], typer.Argument(help=_t("map.suggest.files"))],
     out: Annotated[Path | None, typer.Option("--out", "-o", help=_t("map.suggest.out"))] = None,
@@ -70,7 +79,7 @@ def map_suggest(  # noqa: D103
     suggest(files, out)
 
 
-@map_app.command("check", help=_t("map.check.help"), epilog=_t("map.check.example"))
+@map_app.command("check", **_told("map.check"))
 def map_check(  # noqa: D103
     source: Annotated[Path, typer.Argument(help=_t("option.source"))],
     mapping: Annotated[Path | None, typer.Option("--mapping", "-m", help=_t("option.mapping"))] = None,
@@ -80,7 +89,7 @@ def map_check(  # noqa: D103
     check(source, mapping)
 
 
-@app.command(help=_t("run.help"), epilog=_t("run.example"))
+@app.command(**_told("run"))
 def run(  # noqa: D103
     source: Annotated[Path | None, typer.Option("--source", "-s", help=_t("option.source"))] = None,
     mapping: Annotated[Path | None, typer.Option("--mapping", "-m", help=_t("option.mapping"))] = None,
@@ -93,14 +102,14 @@ def run(  # noqa: D103
     raise typer.Exit(run_cycles(home_from(home), source, mapping, cycle, as_of))
 
 
-@app.command(help=_t("status.help"), epilog=_t("status.example"))
+@app.command(**_told("status"))
 def status(home: Home = None) -> None:  # noqa: D103
     from flows.commands.workspace import show_status  # noqa: PLC0415
 
     show_status(home_from(home))
 
 
-@app.command(help=_t("export.help"), epilog=_t("export.example"))
+@app.command(**_told("export"))
 def export(  # noqa: D103
     what: Annotated[str, typer.Argument(help=_t("export.what"))],
     out: Annotated[Path, typer.Option("--out", "-o", help=_t("export.out"))],
@@ -114,7 +123,7 @@ def export(  # noqa: D103
     export_table(home_from(home), what, cycle, dealer, file_format, out)
 
 
-@app.command(help=_t("judge.help"), epilog=_t("judge.example"))
+@app.command(**_told("judge"))
 def judge(  # noqa: D103
     counts: Annotated[Path, typer.Option("--counts", help=_t("judge.counts"))],
     out: Annotated[Path, typer.Option("--out", "-o", help=_t("judge.out"))],
@@ -126,7 +135,7 @@ def judge(  # noqa: D103
     judge_counts(counts, plans, reasons, out)
 
 
-@app.command(help=_t("indicators.help"), epilog=_t("indicators.example"))
+@app.command(**_told("indicators"))
 def indicators(  # noqa: D103
     missing: Annotated[bool, typer.Option("--missing", help=_t("indicators.missing"))] = False,
 ) -> None:
@@ -135,7 +144,7 @@ def indicators(  # noqa: D103
     list_indicators(only_missing=missing)
 
 
-@app.command(help=_t("demo.help"), epilog=_t("demo.example"))
+@app.command(**_told("demo"))
 def demo(  # noqa: D103
     dealers: Annotated[int, typer.Option(min=20, max=1000, help=_t("sample.dealers"))] = 60,
     months: Annotated[int, typer.Option(min=6, max=36, help=_t("sample.months"))] = 15,
@@ -147,7 +156,7 @@ def demo(  # noqa: D103
     raise typer.Exit(run_demo(home_from(home or Path("demo")), dealers, months, seed))
 
 
-@app.command(help=_t("serve.help"), epilog=_t("serve.example"))
+@app.command(**_told("serve"))
 def serve(  # noqa: D103
     port: Annotated[int, typer.Option(min=0, max=65535, help=_t("serve.port"))] = 4200,
     host: Annotated[str, typer.Option(help=_t("serve.host"))] = "127.0.0.1",
@@ -163,37 +172,40 @@ def _say(message: str) -> None:
 
 
 def run_command_line(arguments: list[str]) -> int:
-    """Run one command; the exit code is an ``ExitCode`` or Click's own 2 for usage.
+    """Run one command; the exit code is an ``ExitCode``, or 130 when it was interrupted.
 
     A UserError is printed in the reader's language. Anything else is a defect of ours: its traceback goes to the
     workspace's log, the reader gets one sentence that says where.
     """
     locale = reader_locale()
     try:
-        answer = app(arguments, standalone_mode=False)
+        answer = app(arguments, prog_name="rematch", standalone_mode=False)
     except UserError as error:
         _say(error.text(locale))
         return int(error.exit_code)
-    except click.exceptions.Exit as leave:
-        return leave.exit_code
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        _say(usage_error(error))
         return int(ExitCode.BAD_INPUT)
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        _say(text("cli.interrupted", locale))
-        return 130
+    except (KeyboardInterrupt, Abort):
+        answer = INTERRUPTED
     except Exception:
         _say(text("cli.defect", locale, log=_write_defect()))
         return int(ExitCode.DEFECT)
+    if answer == INTERRUPTED:  # Typer turns Ctrl-C into this answer
+        _say(text("cli.interrupted", locale))
     return answer if isinstance(answer, int) else int(ExitCode.OK)
 
 
-def _write_defect() -> Path | str:
-    folder = home_from() / "logs"
+def _write_defect() -> Path:
+    """Append the traceback to the workspace's log; without a workspace, to one in the folder for temporary files."""
+    home = home_from()
+    file = (home / "logs" if home.is_dir() else Path(tempfile.gettempdir())) / "defects.log"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "defects.log").open("a", encoding="utf-8") as log:
-            traceback.print_exc(file=log)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        log = file.open("a", encoding="utf-8")
     except OSError:
-        return traceback.format_exc()
-    return folder / "defects.log"
+        file = Path(tempfile.gettempdir()) / "rematch-defects.log"
+        log = file.open("a", encoding="utf-8")
+    with log:
+        traceback.print_exc(file=log)
+    return file

@@ -8,15 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import SettingsError
+from models.home import HOME_VARIABLE, home_from
 from models.settings import KEY_FILE, Settings, load_settings
 
-HOME_VARIABLE = "REMATCH_HOME"
-DEFAULT_HOME = ".rematch"
-
-
-def home_from(option: Path | None = None) -> Path:
-    """The workspace folder: ``--home``, else ``REMATCH_HOME``, else ``./.rematch``; absolute."""
-    return Path(option or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().absolute()
+__all__ = ["HOME_VARIABLE", "Workspace", "home_from"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,5 @@
+"""Authenticity signals: signs that records were made up, each a test of a dealer against its peers (docs/signals.md)."""
+
+from expectations.authenticity.find import SignalOptions, Signals, find_signals
+
+__all__ = ["SignalOptions", "Signals", "find_signals"]

@@ -47,10 +47,10 @@ def read_workbook(path: Path, file: str, spec: FileSpec, choose: Chooser = None)
         notices.append(Notice("ingest.first_sheet", {"file": file, "sheet": name, "others": ", ".join(sheets[1:])}))
     if not any(cell not in ("", None) for row in rows for cell in row):
         raise SourceError("ingest.empty_file", file=file)
-    header_row = next((at for at in range(spec.header_row - 1, len(rows)) if any(map(_text, rows[at]))), None)
+    header_row = next((at for at in range(spec.header_row - 1, len(rows)) if any(map(cell_text, rows[at]))), None)
     if header_row is None:
         raise SourceError("ingest.no_header", file=file, row=spec.header_row)
-    header = [_text(cell) or "" for cell in rows[header_row]]
+    header = [cell_text(cell) or "" for cell in rows[header_row]]
     while header and not header[-1].strip():
         header.pop()
     names, repeated = clean_header(header, file)
@@ -68,11 +68,12 @@ def read_workbook(path: Path, file: str, spec: FileSpec, choose: Chooser = None)
 
 def _column(rows: Sequence[Sequence[object]], at: int, no_values: Sequence[str]) -> list[str | None]:
     nothing = {"", *no_values}
-    texts = (_text(row[at]) for row in rows)
+    texts = (cell_text(row[at]) for row in rows)
     return [None if text in nothing else text for text in texts]
 
 
-def _text(cell: object) -> str:
+def cell_text(cell: object) -> str:
+    """A cell as text: dates as ISO, whole numbers without a tail, nothing as an empty text."""
     if cell is None:
         return ""
     if isinstance(cell, bool):
@@ -92,7 +93,7 @@ def _formulas_without_value(path: Path, file: str, sheet: str, rows: Sequence[Se
             f"{get_column_letter(cell.column)}{cell.row}"
             for line in workbook[sheet].iter_rows()
             for cell in line
-            if cell.data_type == "f" and not _text(rows[cell.row - 1][cell.column - 1])
+            if cell.data_type == "f" and not cell_text(rows[cell.row - 1][cell.column - 1])
         ]
     if not cells:
         return []

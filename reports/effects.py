@@ -6,41 +6,41 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from models.catalogue.playbook import playbook
 from models.messages import text
-from reports.formats import Formatter
+from reports.figures import EarlierMeasure
+from reports.words import Words
 
 MINIMUM_UNTREATED = 15  # tasks.compute.judgement.posterior.Options.minimum_untreated
 
 
-def effect_sentence(effect: Mapping[str, object], locale: str) -> str:
-    """What verification found of one measure: its title and the sentence of ``reason_key`` with its figures.
+def effect_sentence(effect: Mapping[str, object], earlier: EarlierMeasure | None, words: Words) -> str:
+    """What verification found of one measure: its title, cycle and verdict, and the sentence of ``reason_key``.
 
     ``effect`` is a row of ``tasks.compute.judgement.verify`` with ``measure`` passed through.
     """
-    f = Formatter(locale)
+    f = words.f
 
-    def figure(name: str) -> str:
+    def figure(name: str, *, signed: bool = True) -> str:
         value = effect[name]
-        return f.missing if pd.isna(value) else f"{float(value):+.1f}"  # type: ignore[arg-type,call-overload]
+        return f.missing if pd.isna(value) else f.number(float(value), 1, signed=signed)  # type: ignore[arg-type,call-overload]
 
     def count(name: str) -> str:
         value = effect[name]
-        return f.missing if pd.isna(value) else str(int(value))  # type: ignore[arg-type,call-overload]
+        return f.missing if pd.isna(value) else f.number(int(value))  # type: ignore[arg-type,call-overload]
 
     sentence = text(
         str(effect["reason_key"]),
-        locale,
-        effect=figure("effect_points").lstrip("+-"),
+        words.locale,
+        effect=figure("effect_points", signed=False).lstrip("-"),
         lo=figure("lo90"),
         hi=figure("hi90"),
-        target=figure("target_points").lstrip("+"),
+        target=figure("target_points", signed=False),
         months=count("months"),
         cases=count("denominator"),
         needed=count("months_needed"),
         untreated=count("untreated"),
         minimum=MINIMUM_UNTREATED,
     )
-    standard = playbook().measures.get(str(effect["measure"]))
-    title = standard.title.text(locale) if standard else str(effect["measure_id"])
-    return text("plan_page.effects.line", locale, measure=title, sentence=sentence)
+    title = words.measure(str(effect["measure"]), earlier.own_text if earlier else str(effect["measure_id"]))
+    cycle = earlier.cycle if earlier else str(effect["plan_id"])[:7]
+    return text("effects.line", words.locale, measure=title, cycle=f.month(cycle), sentence=sentence)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import date, datetime
 
+from models.catalogue.indicators import Unit
 from models.messages import DEFAULT_LOCALE, text
+
+#: Digits after the point of a value in its unit; shares are written as percent.
+_DIGITS = {Unit.COUNT: 0, Unit.MONEY: 0}
 
 
 class Formatter:
@@ -15,47 +20,58 @@ class Formatter:
         self.locale = locale
         self.missing = text("format.missing", locale)
 
-    def _is_missing(self, value: float | None) -> bool:
-        return value is None or (isinstance(value, float) and math.isnan(value))
+    def _t(self, key: str, **params: object) -> str:
+        return text(f"format.{key}", self.locale, **params)
 
-    def number(self, value: float | None, digits: int = 0) -> str:
-        """A count or amount with thousands separators."""
-        return self.missing if value is None or self._is_missing(value) else f"{value:,.{digits}f}"
+    def number(self, value: float | None, digits: int = 0, *, signed: bool = False) -> str:
+        """A count or amount with thousands separators; what rounds to zero has no sign."""
+        if value is None or not math.isfinite(value):
+            return self.missing
+        rounded = round(float(value), digits) + 0.0  # -0.0 + 0.0 is 0.0
+        return f"{rounded:{'+' if signed and rounded else ''},.{digits}f}"
 
     def percent(self, value: float | None, digits: int = 1) -> str:
         """A rate 0-1 as percent."""
-        return self.missing if value is None or self._is_missing(value) else f"{100 * value:.{digits}f}%"
+        written = self.number(None if value is None else 100 * value, digits)
+        return written if written == self.missing else f"{written}%"
 
     def points(self, value: float | None, digits: int = 1) -> str:
         """A difference in percentage points, with its sign."""
-        if value is None or self._is_missing(value):
-            return self.missing
-        return text("format.points", self.locale, value=f"{value:+.{digits}f}")
+        return self._in("points", self.number(value, digits, signed=True))
 
     def value(self, value: float | None, unit: str) -> str:
-        """A value of an indicator in its own unit (share, hours, days, count)."""
-        if unit == "share":
+        """A value of an indicator in its own unit (``models.catalogue.indicators.Unit``)."""
+        if unit == Unit.SHARE:
             return self.percent(value)
-        written = self.number(value, 0 if unit == "count" else 1)
-        has_unit = unit in ("hours", "days") and written != self.missing
-        return text(f"format.{unit}", self.locale, value=written) if has_unit else written
+        return self._in(Unit(unit).value, self.number(value, _DIGITS.get(Unit(unit), 1)))
 
     def gap(self, value: float | None, unit: str) -> str:
-        """A difference of two values of an indicator."""
-        if unit == "share":
+        """A difference of two values of an indicator, with its sign; of shares in percentage points."""
+        if unit == Unit.SHARE:
             return self.points(None if value is None else 100 * value)
-        return self.value(value, unit)
+        return self._in(Unit(unit).value, self.number(value, _DIGITS.get(Unit(unit), 1), signed=True))
+
+    def interval(self, low: float | None, high: float | None) -> str:
+        """An interval in percentage points, without the unit."""
+        return self._t("interval", low=self.number(low, 1, signed=True), high=self.number(high, 1, signed=True))
 
     def day(self, value: date | datetime | None) -> str:
         """A calendar day."""
-        if value is None:
-            return self.missing
-        return text("format.day", self.locale, year=value.year, month=value.month, day=value.day)
+        return self.missing if value is None else self._t("day", year=value.year, month=value.month, day=value.day)
 
     def month(self, name: str) -> str:
         """A cycle ``YYYY-MM`` as people say it."""
-        return text("format.month", self.locale, year=int(name[:4]), month=int(name[5:7]))
+        return self._t("month", year=int(name[:4]), month=int(name[5:7]))
 
-    def words(self, parts: list[str] | tuple[str, ...]) -> str:
+    def months(self, names: Sequence[str]) -> str:
+        """A run of months: first to last."""
+        if len(names) < 2:
+            return self.words([self.month(name) for name in names])
+        return self._t("interval", low=self.month(names[0]), high=self.month(names[-1]))
+
+    def words(self, parts: Sequence[str]) -> str:
         """An enumeration."""
-        return text("format.comma", self.locale).join(parts)
+        return self._t("comma").join(parts)
+
+    def _in(self, unit: str, written: str) -> str:
+        return written if written == self.missing else self._t(unit, value=written)

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from models.messages import text
+from models.messages import LOCALES, text
 from reports.formats import Formatter
 
 TEMPLATES = Path(__file__).parent / "templates"
+#: How each language is called in itself, with its tag of the web.
+LANGUAGES = {"zh_CN": ("zh-CN", "中文"), "en": ("en", "English")}
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where a page leads: itself in the other languages, the overview and the workbook beside it where it has them."""
+
+    languages: tuple[tuple[tuple[str, str], str], ...]  # (tag, name), address
+    overview: str = ""
+    workbook: str = ""
+
+
+def page_name(stem: str, locale: str) -> str:
+    """The file of a page in a language."""
+    return f"{stem}.{locale}.html"
+
+
+def links(stem: str, locale: str, overview: str = "", workbook: str = "") -> Links:
+    """The links of page ``stem`` in ``locale``."""
+    others = [other for other in LOCALES if other != locale]
+    return Links(tuple((LANGUAGES[other], page_name(stem, other)) for other in others), overview, workbook)
 
 
 @cache
@@ -27,6 +50,6 @@ def _environment(locale: str) -> Environment:
     return environment
 
 
-def render(template: str, page: Any, locale: str) -> str:
+def render(template: str, page: Any, locale: str, links: Links) -> str:
     """The page ``template`` (a file in ``templates/``) for the context ``page``, in ``locale``."""
-    return _environment(locale).get_template(template).render(page=page)
+    return _environment(locale).get_template(template).render(page=page, links=links)

@@ -1,78 +1,66 @@
-"""The OEM's overview of a cycle: where the nation stands, which dealers got which plan, what dealers cannot fix."""
+"""The OEM's overview of a cycle: where the nation stands, what needs attention, the regions, each dealer's plan."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.catalogue.contract import contract
 from models.catalogue.indicators import indicators
 from models.catalogue.reasons import catalogue
-from models.enums import DefeatVerdict, Destination, EffectVerdict, Gate, PlanKind, PlanState
+from models.enums import DefeatVerdict, Destination, EffectVerdict, Gate, PlanKind
 from models.facts import Cycle
 from models.messages import text
-from reports.formats import Formatter
-from reports.plan_page import Bar, Figure
+from models.schemas import Plan
+from reports.figures import Trend
+from reports.national_figures import DealerFacts, NationalFigures, RegionFigures
+from reports.plan_page import WITH_MEASURES, Tile
+from reports.words import Words
 
 SHOWN = ("close_rate", "defeat_rate_filed", "defeat_rate_filtered", "lead_to_visit", "visit_to_test_drive")
+TO_MEND = (*WITH_MEASURES, PlanKind.DATA)
+MOST_REASONS = 12
+MOST_LATE = 30
+MOST_COMPETITORS = 20
+EXPORTS = ("indicators", "reasons", "defeats", "competitors", "plans", "verdicts", "measures", "quality", "rejected")
 
 
 @dataclass(frozen=True)
-class RegionFigures:
-    """A region's line: leads closed, won, close rate, what its mix of customers would give in the nation."""
+class ShareBar:
+    """A part of a whole; ``width`` 0-1."""
 
-    region_id: str
-    name: str
-    closed: int
-    won: int
-    close_rate: float | None
-    previous: float | None
+    label: str
+    count: str
+    share: str
+    width: float
 
 
 @dataclass(frozen=True)
 class DealerLine:
-    """A dealer's line; ``link`` leads to its plan page, relative to the overview."""
+    """A dealer's line in words."""
 
-    dealer_id: str
-    name: str
-    region: str
-    kind: PlanKind
-    state: PlanState
-    problem: str  # title of the first problem, empty when there is none
-    deals: float
-    gate: Gate | None
-    score: float | None
     link: str
+    name: str
+    dealer_id: str
+    kind: str
+    kind_label: str
+    state: str
+    problem: str
+    deals: str
+    quality: str
 
 
 @dataclass(frozen=True)
-class CompetitorLine:
-    """Defeats of a series to a competitor brand, this and last period, with the main reasons (001's table)."""
+class RegionPart:
+    """A region: its line, and its dealers with something to mend, the largest first."""
 
-    series: str
-    brand: str
-    defeats: int
-    previous: int | None
-    reasons: tuple[str, ...]  # codes
+    anchor: str
+    name: str
+    figures: tuple[str, ...]  # closed, won, close rate, last month's, dealers, to mend, deals, late
+    dealers: tuple[DealerLine, ...]
 
 
-@dataclass(frozen=True)
-class NationalFigures:
-    """What the overview shows; counts of the cycle's month."""
-
-    nation: Mapping[str, Figure]
-    verdicts: Mapping[DefeatVerdict, int]
-    destinations: Mapping[Destination, int]
-    reasons: Sequence[tuple[str, int, int]]  # code, used, declared
-    regions: Sequence[RegionFigures]
-    dealers: Sequence[DealerLine]
-    competitors: Sequence[CompetitorLine]
-    effects: Mapping[EffectVerdict, int]
-    not_executed: int
-    rows: Sequence[tuple[str, int, int, int, int, int]]  # table, in, accepted, quarantined, held, duplicate
-    failures: Sequence[str]  # sentences about dealers and files that failed
-    missing: Sequence[str]  # sentences about what the source does not have
-    trend: tuple[tuple[str, float | None, float | None], ...]  # month, close rate, defeat rate after filter
+Table = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -82,140 +70,244 @@ class NationalPage:
     locale: str
     title: str
     cycle: str
+    months: int
     as_of: str
     headline: str
-    summary: tuple[tuple[str, str], ...]
-    trend: tuple[tuple[str, float | None, float | None], ...]
-    verdicts: tuple[tuple[str, str, str], ...]
-    destinations: tuple[Bar, ...]
-    reasons: tuple[tuple[str, str, str, str], ...]
-    oem_reasons: tuple[tuple[str, str, str], ...]
-    regions: tuple[tuple[str, str, str, str, str], ...]
-    dealers: tuple[tuple[str, str, str, str, str, str, str, str], ...]
-    competitors: tuple[tuple[str, str, str, str, str], ...]
-    effects: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[str, ...], ...]
-    failures: tuple[str, ...]
+    failures: Table
+    tiles: tuple[Tile, ...]
+    trend: Trend
+    effects: Table
+    record: Table
+    late: Table
+    late_more: str
+    verdicts: tuple[ShareBar, ...]
+    destinations: tuple[ShareBar, ...]
+    reasons: Table
+    oem_reasons: Table
+    competitors: Table
+    gates: str
+    unassigned: str
+    regions: tuple[RegionPart, ...]
+    keep: tuple[tuple[str, DealerLine], ...]  # region, line
+    rows: Table
     missing: tuple[str, ...]
+    commands: tuple[str, ...]
 
 
 class _Builder:
     def __init__(self, cycle: Cycle, figures: NationalFigures, locale: str) -> None:
-        self.cycle, self.figures, self.locale, self.f = cycle, figures, locale, Formatter(locale)
+        self.cycle, self.figures, self.locale = cycle, figures, locale
+        self.words = Words(locale)
+        self.f = self.words.f
 
     def t(self, key: str, **params: object) -> str:
         return text(f"national_page.{key}", self.locale, **params)
 
-    def reason(self, code: str) -> str:
-        entry = catalogue().get(code)
-        return entry.label.text(self.locale) if entry else code
+    @property
+    def to_mend(self) -> list[DealerFacts]:
+        return [one for one in self.figures.dealers if one.plan.kind in TO_MEND]
 
     def headline(self) -> str:
-        plans = [line for line in self.figures.dealers if line.kind in (PlanKind.RECTIFY, PlanKind.COACHING)]
         close = self.figures.nation.get("close_rate")
         return self.t(
             "headline",
+            cycle=self.f.month(self.cycle.name),
             close=self.f.percent(close.value if close else None),
-            plans=len(plans),
+            previous=self.f.percent(close.previous if close else None),
+            plans=len(self.to_mend),
             dealers=len(self.figures.dealers),
-            deals=self.f.number(sum(line.deals for line in plans), 0),
+            deals=self.f.number(sum(_deals(one.plan) for one in self.to_mend)),
+            months=len(self.figures.months),
         )
 
-    def summary(self) -> tuple[tuple[str, str], ...]:
+    def tiles(self) -> tuple[Tile, ...]:
         close = self.figures.nation.get("close_rate")
         rows = [
-            (self.t("summary.closed"), self.f.number(close.denominator if close else None)),
-            (self.t("summary.won"), self.f.number(close.numerator if close else None)),
+            Tile(self.t("summary.closed"), self.f.number(close.denominator if close else None)),
+            Tile(self.t("summary.won"), self.f.number(close.numerator if close else None)),
         ]
         for code in SHOWN:
-            figure = self.figures.nation.get(code)
-            label = indicators().indicators[code].label.text(self.locale)
-            rows.append((label, self.f.value(figure.value if figure else None, indicators().indicators[code].unit)))
+            figure, entry = self.figures.nation.get(code), indicators().indicators[code]
+            before = self.f.value(figure.previous if figure else None, entry.unit)
+            rows.append(
+                Tile(
+                    entry.label.text(self.locale),
+                    self.f.value(figure.value if figure else None, entry.unit),
+                    self.t("summary.before", figure=before),
+                )
+            )
         return tuple(rows)
 
-    def verdicts(self) -> tuple[tuple[str, str, str], ...]:
-        total = sum(self.figures.verdicts.values())
+    def shares(self, counts: Sequence[tuple[str, int]]) -> tuple[ShareBar, ...]:
+        total = sum(count for _, count in counts)
+        if not total:
+            return ()
+        return tuple(
+            ShareBar(label, self.f.number(count), self.f.percent(count / total), count / total)
+            for label, count in counts
+        )
+
+    def effects(self) -> Table:
+        if not any(self.figures.effects.values()) and not self.figures.not_executed:
+            return ()
+        counts = ((one.label(self.locale), self.figures.effects.get(one, 0)) for one in EffectVerdict)
+        every = (*counts, (self.t("effects.not_executed"), self.figures.not_executed))
+        return tuple((label, self.f.number(count)) for label, count in every)
+
+    def record(self) -> Table:
         return tuple(
             (
-                verdict.label(self.locale),
-                self.f.number(self.figures.verdicts.get(verdict, 0)),
-                self.f.percent(self.figures.verdicts.get(verdict, 0) / total if total else None),
+                self.words.measure(one.measure),
+                self.f.number(one.dealers),
+                self.f.number(one.executed),
+                text(
+                    "comparing.gap",
+                    self.locale,
+                    gap=self.f.points(one.effect_points),
+                    interval=self.f.interval(one.lo90, one.hi90),
+                )
+                if one.effect_points is not None
+                else "–",
+                one.verdict.label(self.locale),
             )
-            for verdict in DefeatVerdict
+            for one in self.figures.record
         )
 
-    def destinations(self) -> tuple[Bar, ...]:
-        total = sum(self.figures.destinations.values())
-        counts = [(word, self.figures.destinations.get(word, 0)) for word in Destination]
-        return tuple(
-            Bar(word.label(self.locale), self.f.percent(count / total), "", count / total, 0.0, str(count), False)
-            for word, count in counts
-            if total
-        )
-
-    def reasons(self) -> tuple[tuple[str, str, str, str], ...]:
+    def late(self) -> Table:
+        worst = sorted(self.figures.late, key=lambda one: (-one.days, one.plan.plan_id))[:MOST_LATE]
         return tuple(
             (
-                self.reason(code),
-                catalogue()[code].owners[0].label(self.locale) if code in catalogue() else "",
-                self.f.number(used),
-                self.f.number(declared),
+                one.name,
+                one.plan.plan_id,
+                self.t("late.waits_for", action=one.action.label(self.locale), owner=one.owner.label(self.locale)),
+                self.f.number(one.days),
+                one.told.label(self.locale),
             )
-            for code, used, declared in self.figures.reasons[:12]
+            for one in worst
         )
 
-    def oem_reasons(self) -> tuple[tuple[str, str, str], ...]:
-        entries = ((catalogue().get(code), used) for code, used, _ in self.figures.reasons)
+    def reasons(self) -> Table:
         return tuple(
-            (entry.label.text(self.locale), entry.owners[0].label(self.locale), self.f.number(used))
-            for entry, used in entries
-            if entry is not None and entry.owners[0].value.startswith("oem_") and used
+            (self.words.reason(code), self.words.reason_owner(code), self.f.number(used), self.f.number(declared))
+            for code, used, declared in self.figures.reasons[:MOST_REASONS]
         )
 
-    def dealers(self) -> tuple[tuple[str, str, str, str, str, str, str, str], ...]:
-        ranked = sorted(self.figures.dealers, key=lambda line: (-line.deals, line.dealer_id))
-        return tuple(
-            (
-                line.link,
-                f"{line.name} ({line.dealer_id})",
-                line.region,
-                line.kind.label(self.locale),
-                line.state.label(self.locale),
-                line.problem or "-",
-                self.f.number(line.deals, 1) if line.deals else "-",
-                f"{self.f.number(line.score, 0)} {line.gate.label(self.locale) if line.gate else ''}".strip(),
+    def oem_reasons(self) -> Table:
+        """Reasons of the OEM's own: the month's defeats, and where dealers show clearly too many."""
+        found = [problem for one in self.figures.dealers for problem in one.plan.not_fixable]
+        rows = []
+        for code, used, _ in self.figures.reasons:
+            entry = catalogue().get(code)
+            if entry is None or not entry.owners[0].value.startswith("oem_") or not used:
+                continue
+            here = [problem for problem in found if problem.reason == code]
+            deals = sum(problem.deals_at_stake for problem in here)
+            rows.append(
+                (
+                    self.words.reason(code),
+                    self.words.reason_owner(code),
+                    self.f.number(used),
+                    self.f.number(len({problem.dealer_id for problem in here})),
+                    self.f.number(deals, 1) if here else "–",
+                )
             )
-            for line in ranked
+        return tuple(rows)
+
+    def regions(self) -> tuple[RegionPart, ...]:
+        return tuple(self.region(number, one) for number, one in enumerate(self.figures.regions, 1))
+
+    def region(self, number: int, region: RegionFigures) -> RegionPart:
+        here = [one for one in self.figures.dealers if one.region_id == region.region_id]
+        mend = [one for one in here if one.plan.kind in TO_MEND]
+        late = sum(one.plan.region_id == region.region_id for one in self.figures.late)
+        ranked = sorted(mend, key=lambda one: (-_deals(one.plan), one.plan.dealer_id))
+        return RegionPart(
+            anchor=f"region-{number}",
+            name=region.name,
+            figures=(
+                self.f.number(region.closed),
+                self.f.number(region.won),
+                self.f.percent(region.close_rate),
+                self.f.percent(region.previous),
+                self.f.number(len(here)),
+                self.f.number(len(mend)),
+                self.f.number(sum(_deals(one.plan) for one in mend), 1),
+                self.f.number(late),
+            ),
+            dealers=tuple(self.line(one) for one in ranked),
         )
+
+    def line(self, one: DealerFacts) -> DealerLine:
+        plan, deals = one.plan, _deals(one.plan)
+        gate = one.gate.label(self.locale) if one.gate else ""
+        return DealerLine(
+            link=one.link,
+            name=one.name,
+            dealer_id=plan.dealer_id,
+            kind=plan.kind.value,
+            kind_label=plan.kind.label(self.locale),
+            state=plan.state.label(self.locale),
+            problem=self.status(plan),
+            deals=self.f.number(deals, 1) if plan.kind in WITH_MEASURES else "–",
+            quality=f"{self.f.number(one.score)} {gate}".strip(),
+        )
+
+    def status(self, plan: Plan) -> str:
+        """The first problem, or in a few words why there is none to mend."""
+        if plan.kind in WITH_MEASURES:
+            return self.words.problem(plan.problems[0])
+        if plan.kind is PlanKind.DATA:
+            return self.t("dealers.data")
+        if plan.problems:
+            return self.t("dealers.under_way", problem=self.words.problem(plan.problems[0]))
+        if plan.not_fixable:
+            return self.t("dealers.oem_only")
+        return self.t("dealers.nothing" if plan.note == "plan_note.nothing_abnormal" else "dealers.too_few")
+
+    def gates(self) -> str:
+        def count(gate: Gate) -> str:
+            return self.f.number(sum(one.gate is gate for one in self.figures.dealers))
+
+        return self.t("gates.text", passed=count(Gate.PASS), warned=count(Gate.WARN), failed=count(Gate.FAIL))
+
+    def keep(self) -> tuple[tuple[str, DealerLine], ...]:
+        names = {region.region_id: region.name for region in self.figures.regions}
+        quiet = [one for one in self.figures.dealers if one.plan.kind not in TO_MEND]
+        return tuple((names.get(one.region_id, one.region_id), self.line(one)) for one in quiet)
+
+
+def _deals(plan: Plan) -> float:
+    """The deals a plan is about; none where nothing new is to be done."""
+    return sum(problem.deals_at_stake for problem in plan.problems) if plan.kind in WITH_MEASURES else 0.0
 
 
 def national_page(cycle: Cycle, figures: NationalFigures, locale: str) -> NationalPage:
     """The overview of ``cycle`` in ``locale``."""
-    words = _Builder(cycle, figures, locale)
-    f = words.f
+    page = _Builder(cycle, figures, locale)
+    f, t, words = page.f, page.t, page.words
+    names = {one.plan.dealer_id: one.name for one in figures.dealers}
+    left = len(figures.late) - MOST_LATE
     return NationalPage(
         locale=locale,
-        title=words.t("title", cycle=f.month(cycle.name)),
+        title=t("title", cycle=f.month(cycle.name)),
         cycle=f.month(cycle.name),
-        as_of=words.t("as_of", day=f.day(cycle.as_of)),
-        headline=words.headline(),
-        summary=words.summary(),
-        trend=figures.trend,
-        verdicts=words.verdicts(),
-        destinations=words.destinations(),
-        reasons=words.reasons(),
-        oem_reasons=words.oem_reasons(),
-        regions=tuple(
-            (
-                region.name,
-                f.number(region.closed),
-                f.number(region.won),
-                f.percent(region.close_rate),
-                f.percent(region.previous),
-            )
-            for region in figures.regions
+        months=len(figures.months),
+        as_of=t("as_of", day=f.day(cycle.as_of), version=figures.version),
+        headline=page.headline(),
+        failures=tuple(
+            (one.dealer_id, names.get(one.dealer_id, ""), text(one.key, locale, **one.params))
+            for one in figures.failures
         ),
-        dealers=words.dealers(),
+        tiles=page.tiles(),
+        trend=figures.trend,
+        effects=page.effects(),
+        record=page.record(),
+        late=page.late(),
+        late_more=t("late.more", count=left) if left > 0 else "",
+        verdicts=page.shares([(one.label(locale), figures.verdicts.get(one, 0)) for one in DefeatVerdict]),
+        destinations=page.shares([(one.label(locale), figures.destinations.get(one, 0)) for one in Destination]),
+        reasons=page.reasons(),
+        oem_reasons=page.oem_reasons(),
         competitors=tuple(
             (
                 line.series,
@@ -224,16 +316,19 @@ def national_page(cycle: Cycle, figures: NationalFigures, locale: str) -> Nation
                 f.number(line.previous),
                 f.words([words.reason(code) for code in line.reasons]),
             )
-            for line in figures.competitors
+            for line in figures.competitors[:MOST_COMPETITORS]
         ),
-        effects=(
-            *((verdict.label(locale), f.number(figures.effects.get(verdict, 0))) for verdict in EffectVerdict),
-            (words.t("effects.not_executed"), f.number(figures.not_executed)),
-        ),
+        gates=page.gates(),
+        unassigned=t("gates.unassigned", rows=f.number(figures.unassigned)) if figures.unassigned else "",
+        regions=page.regions(),
+        keep=page.keep(),
         rows=tuple(
             (contract().tables[row[0]].label.text(locale), *(f.number(count) for count in row[1:]))
             for row in figures.rows
         ),
-        failures=tuple(figures.failures),
-        missing=tuple(figures.missing),
+        missing=tuple(
+            t("lacking", what=text(f"filter.lacking.{name}", locale), filings=f.number(count))
+            for name, count in figures.lacking.items()
+        ),
+        commands=tuple(f"rematch export {what} --cycle {cycle.name} --out {what}.csv" for what in EXPORTS),
     )

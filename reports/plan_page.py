@@ -5,96 +5,49 @@ Everything here is already in words and figures of the reader's language; templa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from models.catalogue.deadlines import deadlines
-from models.catalogue.indicators import indicators
-from models.catalogue.playbook import REASON_PREFIX, playbook
-from models.catalogue.reasons import catalogue
-from models.enums import OwnerRole, PlanKind
-from models.facts import Problem
+from models.catalogue.indicators import Better, indicators
+from models.catalogue.playbook import REASON_PREFIX
+from models.enums import PlanKind
 from models.messages import text
-from models.schemas import Measure, Plan
-from reports.formats import Formatter
+from models.schemas import Plan
+from reports.comparing import Bar, Standing, bars, evidence, standing, sureness
+from reports.effects import effect_sentence
+from reports.figures import Comparison, DealerFigures, Trend
+from reports.plan_problems import ProblemView, ProblemWords
+from reports.quality_part import QualityView, quality_view
+from reports.words import Words
 
 FUNNEL = ("lead_to_visit", "visit_to_test_drive", "test_drive_to_order", "close_rate")
+WITH_MEASURES = (PlanKind.RECTIFY, PlanKind.COACHING)
+MOST_STRENGTHS = 4
+EXPORTS = ("defeats", "indicators", "reasons", "rejected", "plans")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One indicator of the dealer in the cycle beside what its peers would have with the same customers."""
-
-    indicator: str
-    numerator: float | None
-    denominator: float | None
-    value: float | None
-    expected: float | None
-    previous: float | None
-
-
-@dataclass(frozen=True)
-class DealerFigures:
-    """What a plan page shows besides the plan itself; counts of the cycle's month."""
-
-    name: str
-    region: str
-    closed: int
-    won: int
-    filed: int
-    true: int
-    quasi: int
-    false: int
-    figures: Mapping[str, Figure]
-    reasons: tuple[tuple[str, int, int], ...]  # code, defeats with it as used, as declared; largest first
-    score: float | None
-    gate: str
-    trend: tuple[tuple[str, float | None, float | None], ...]  # month, close rate here, in the nation
-    effects: tuple[str, ...]  # sentences about earlier measures
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A rate of the dealer against its peers, for a bar chart; widths 0-1 on a common scale."""
+class Tile:
+    """One figure of the cycle's month; ``note`` sets it beside last month's."""
 
     label: str
+    figure: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ReasonRow:
+    """A reason: filed this month, and its share of closed leads in the window beside the peers'."""
+
+    label: str
+    used: str
+    declared: str
     own: str
     peers: str
-    own_width: float
-    peers_width: float
-    sample: str
-    worse: bool
-
-
-@dataclass(frozen=True)
-class MeasureView:
-    """A measure as the dealer reads it."""
-
-    measure_id: str
-    title: str
-    owner: str
-    due: str
-    steps: tuple[str, ...]
-    evidence: str
-    indicator: str
-    goal: str
-    check: str
-
-
-@dataclass(frozen=True)
-class ProblemView:
-    """A problem with its figures in a sentence, the cause and its measures."""
-
-    number: int
-    title: str
-    finding: str
-    cause: str
-    stake: str
-    basis: str
-    bar: Bar | None
-    leads: tuple[str, ...]
-    measures: tuple[MeasureView, ...]
+    verdict: str
+    standing: Standing
 
 
 @dataclass(frozen=True)
@@ -107,43 +60,30 @@ class PlanPage:
     region: str
     cycle: str
     plan_id: str
+    state: str
     kind: str
     kind_label: str
     headline: str
-    summary: tuple[tuple[str, str], ...]  # label, figure
+    reason_why: str  # why the plan has this kind, where the headline does not say it
+    tiles: tuple[Tile, ...]
     file_by: str
     next_steps: tuple[str, ...]
+    data_first: bool  # the quality part stands before everything else
+    quality: QualityView
+    problems_title: str
     problems: tuple[ProblemView, ...]
+    strengths: tuple[str, ...]
+    window: str
+    months: int
     funnel: tuple[Bar, ...]
+    compared: tuple[Bar, ...]  # all indicators compared
+    reasons: tuple[ReasonRow, ...]
     filter_note: str
-    reasons: tuple[tuple[str, str, str], ...]
     not_fixable: tuple[str, ...]
     effects: tuple[str, ...]
-    trend: tuple[tuple[str, float | None, float | None], ...]
+    trend: Trend
     basis: str
-
-
-def reason_label(code: str, locale: str) -> str:
-    """A reason as people say it; an unknown code stays as it is."""
-    entry = catalogue().get(code)
-    return entry.label.text(locale) if entry else code
-
-
-def indicator_label(code: str, locale: str) -> str:
-    """An indicator, or ``reason:<code>`` as defeats for that reason, as people say it."""
-    if code.startswith(REASON_PREFIX):
-        reason = reason_label(code.removeprefix(REASON_PREFIX), locale)
-        return text("plan_page.reason_indicator", locale, reason=reason)
-    return indicators().indicators[code].label.text(locale)
-
-
-def problem_title(problem: Problem, locale: str) -> str:
-    """A problem in a few words."""
-    reason = reason_label(problem.reason, locale)
-    if problem.indicator.startswith(REASON_PREFIX):
-        return text("plan_page.problem.reason", locale, reason=reason)
-    indicator = indicator_label(problem.indicator, locale)
-    return text("plan_page.problem.indicator", locale, indicator=indicator, reason=reason)
+    commands: tuple[str, ...]
 
 
 class _Builder:
@@ -151,134 +91,50 @@ class _Builder:
 
     def __init__(self, plan: Plan, figures: DealerFigures, locale: str) -> None:
         self.plan, self.figures, self.locale = plan, figures, locale
-        self.f = Formatter(locale)
+        self.words = Words(locale)
+        self.f = self.words.f
 
     def t(self, key: str, **params: object) -> str:
         return text(f"plan_page.{key}", self.locale, **params)
 
-    def indicator_label(self, code: str) -> str:
-        return indicator_label(code, self.locale)
-
-    def reason_label(self, code: str) -> str:
-        return reason_label(code, self.locale)
-
-    def unit(self, code: str) -> str:
-        return "share" if code.startswith(REASON_PREFIX) else indicators().indicators[code].unit
+    @property
+    def note(self) -> str:
+        return text(self.plan.note, self.locale, **self.plan.note_params)
 
     def headline(self) -> str:
-        note = text(self.plan.note, self.locale, **self.plan.note_params)
-        if self.plan.kind not in (PlanKind.RECTIFY, PlanKind.COACHING):
-            return note
+        if self.plan.kind not in WITH_MEASURES:
+            return self.note
         deals = sum(problem.deals_at_stake for problem in self.plan.problems)
-        months = max((len(problem.months) for problem in self.plan.problems), default=1)
         return self.t(
             "headline",
             problems=len(self.plan.problems),
-            deals=self.f.number(deals / max(months, 1), 1),
-            first=problem_title(self.plan.problems[0], self.locale),
+            deals=self.f.number(deals, 1),
+            months=len(self.figures.months),
+            first=self.words.problem(self.plan.problems[0]),
         )
 
-    def bar(self, label: str, figure: Figure | Problem, *, higher_is_better: bool, scale: float) -> Bar:
-        own, peers = figure.value, figure.expected
-        worse = own is not None and peers is not None and (own < peers if higher_is_better else own > peers)
-        sample = self.t(
-            "sample", numerator=self.f.number(figure.numerator), denominator=self.f.number(figure.denominator)
-        )
-        return Bar(
-            label,
-            self.f.percent(own),
-            self.f.percent(peers),
-            min(1.0, (own or 0.0) / scale),
-            min(1.0, (peers or 0.0) / scale),
-            sample,
-            worse,
-        )
-
-    def problem(self, number: int, problem: Problem) -> ProblemView:
-        measures = [measure for measure in self.plan.measures if self._serves(measure, problem)]
-        reason = catalogue()[problem.reason]
-        is_reason = problem.indicator.startswith(REASON_PREFIX)
-        better = False if is_reason else indicators().indicators[problem.indicator].better == "higher"
-        scale = max(problem.value, problem.expected, 0.01) * 1.25
-        return ProblemView(
-            number=number,
-            title=problem_title(problem, self.locale),
-            finding=self.t(
-                "finding.reason" if is_reason else "finding.indicator",
-                indicator=self.indicator_label(problem.indicator),
-                numerator=self.f.number(problem.numerator),
-                denominator=self.f.number(problem.denominator),
-                value=self.f.percent(problem.value),
-                expected=self.f.percent(problem.expected),
-                peers=problem.peers,
-            ),
-            cause=self.t("cause", reason=reason.label.text(self.locale), text=reason.definition.text(self.locale)),
-            stake=self.t("stake", deals=self.f.number(problem.deals_at_stake, 1), months=len(problem.months)),
-            basis=self.t(
-                "basis.problem",
-                months=self.f.words([self.f.month(month) for month in problem.months]),
-                gap=self.f.points(problem.gap_points),
-                low=f"{problem.lo90:+.1f}",
-                high=f"{problem.hi90:+.1f}",
-                q=f"{problem.q_value:.3f}",
-                peers=problem.peers,
-            ),
-            bar=self.bar(self.indicator_label(problem.indicator), problem, higher_is_better=better, scale=scale),
-            leads=problem.lead_ids,
-            measures=tuple(self.measure(measure) for measure in measures),
-        )
-
-    def _serves(self, measure: Measure, problem: Problem) -> bool:
-        return measure.reason == problem.reason
-
-    def measure(self, measure: Measure) -> MeasureView:
-        standard = playbook().measures.get(measure.measure)
-        unit = self.unit(measure.indicator)
-        if measure.verify_after_months is None:
-            check = self.t("measure.check_pool")
-        else:
-            check = self.t("measure.check_months", months=measure.verify_after_months)
-        return MeasureView(
-            measure_id=measure.measure_id,
-            title=standard.title.text(self.locale) if standard else measure.own_text,
-            owner=OwnerRole(measure.responsible or measure.owner_role).label(self.locale),
-            due=self.f.day(measure.due),
-            steps=standard.steps.text(self.locale) if standard else (),
-            evidence=standard.evidence.text(self.locale) if standard else "",
-            indicator=self.indicator_label(measure.indicator),
-            goal=self.t(
-                "measure.goal_text",
-                indicator=self.indicator_label(measure.indicator),
-                baseline=self.f.value(measure.baseline, unit),
-                target=self.f.value(measure.target, unit),
-            ),
-            check=check,
-        )
-
-    def funnel(self) -> tuple[Bar, ...]:
-        rows = [self.figures.figures[code] for code in FUNNEL if code in self.figures.figures]
-        scale = max([value for row in rows for value in (row.value, row.expected) if value is not None], default=1.0)
-        return tuple(
-            self.bar(self.indicator_label(row.indicator), row, higher_is_better=True, scale=max(scale, 0.01) * 1.1)
-            for row in rows
-            if row.denominator
-        )
-
-    def summary(self) -> tuple[tuple[str, str], ...]:
-        figures, close = self.figures, self.figures.figures.get("close_rate")
+    def tiles(self) -> tuple[Tile, ...]:
+        figures, close = self.figures, self.figures.month.get("close_rate")
+        before = self.t("tile.before", figure=self.f.percent(close.previous)) if close else ""
+        checked = self.t("tile.checked", true=figures.true, quasi=figures.quasi, false=figures.false)
+        score = figures.quality
         return (
-            (self.t("summary.closed"), self.f.number(figures.closed)),
-            (self.t("summary.won"), self.f.number(figures.won)),
-            (self.t("summary.close_rate"), self.f.percent(close.value if close else None)),
-            (self.t("summary.expected"), self.f.percent(close.expected if close else None)),
-            (self.t("summary.filed"), self.f.number(figures.filed)),
-            (self.t("summary.score"), self.f.number(figures.score, 0)),
+            Tile(self.t("tile.closed"), self.f.number(close.denominator if close else None)),
+            Tile(self.t("tile.won"), self.f.number(close.numerator if close else None)),
+            Tile(self.t("tile.close_rate"), self.f.percent(close.value if close else None), before),
+            Tile(self.t("tile.filed"), self.f.number(figures.filed), checked),
+            Tile(
+                self.t("tile.score"),
+                self.f.number(score.score, 0),
+                score.gate.label(self.locale) if score.gate else "",
+            ),
         )
 
     def next_steps(self) -> tuple[str, ...]:
-        if self.plan.kind not in (PlanKind.RECTIFY, PlanKind.COACHING):
-            key = {PlanKind.DATA: "next.data", PlanKind.KEEP: "next.keep"}[self.plan.kind]
-            return (self.t(key),)
+        if self.plan.kind is PlanKind.DATA:
+            return (self.t("next.data", limit=self.f.number(self.figures.quality.limit)),)
+        if self.plan.kind is PlanKind.KEEP:
+            return (self.t("next.under_way" if self.plan.problems else "next.keep"),)
         days = deadlines().plan
         return (
             self.t("next.file", day=self.f.day(file_by(self.plan)), days=days["file"].clauses[0].days),
@@ -299,16 +155,49 @@ class _Builder:
             again=figures.quasi + figures.false,
         )
 
-    def not_fixable(self) -> tuple[str, ...]:
-        return tuple(
-            self.t(
-                "not_fixable.line",
-                reason=self.reason_label(problem.reason),
-                numerator=self.f.number(problem.numerator),
-                owner=catalogue()[problem.reason].owners[0].label(self.locale),
+    def compared(self) -> list[Comparison]:
+        """The indicators compared, in the order of the standard; reasons stand apart."""
+        known = indicators().indicators
+        return [
+            one for code in known if (one := self.figures.comparisons.get(code)) and known[code].better != Better.NONE
+        ]
+
+    def strengths(self) -> tuple[str, ...]:
+        good = [one for one in self.compared() if standing(one) is Standing.BETTER]
+        best = sorted(good, key=lambda one: (-sureness(one), one.indicator))[:MOST_STRENGTHS]
+        return tuple(evidence(one, self.words) for one in best)
+
+    def reasons(self) -> tuple[ReasonRow, ...]:
+        rows = []
+        for code, used, declared in self.figures.reasons:
+            compared = self.figures.comparisons.get(REASON_PREFIX + code)
+            bar = next(iter(bars([compared], self.words)), None) if compared else None
+            rows.append(
+                ReasonRow(
+                    self.words.reason(code),
+                    self.f.number(used),
+                    self.f.number(declared),
+                    bar.own if bar else "–",
+                    bar.peers or "–" if bar else "–",
+                    bar.verdict if bar else "–",
+                    bar.standing if bar else Standing.UNJUDGED,
+                )
             )
-            for problem in self.plan.not_fixable
+        return tuple(rows)
+
+    def effects(self) -> tuple[str, ...]:
+        earlier = self.figures.earlier
+        return tuple(
+            effect_sentence(effect, earlier.get(str(effect["measure_id"])), self.words)
+            for effect in self.figures.effects
         )
+
+    def commands(self) -> tuple[str, ...]:
+        cycle, dealer = self.plan.cycle, shlex.quote(self.plan.dealer_id)
+        return tuple(f"rematch export {what} --cycle {cycle} --dealer {dealer} --out {what}.csv" for what in EXPORTS)
+
+    def problems_title(self) -> str:
+        return self.t("problems.title" if self.plan.kind in WITH_MEASURES else "problems.under_way")
 
 
 def file_by(plan: Plan) -> date:
@@ -317,32 +206,48 @@ def file_by(plan: Plan) -> date:
 
 
 def plan_page(plan: Plan, figures: DealerFigures, locale: str) -> PlanPage:
-    """The plan as its dealer reads it, in ``locale``; figures are those of the cycle's month."""
-    words = _Builder(plan, figures, locale)
-    f = words.f
+    """The plan as its dealer reads it, in ``locale``."""
+    page = _Builder(plan, figures, locale)
+    f, cycle = page.f, page.f.month(plan.cycle)
+    problems = ProblemWords(plan, figures, page.words)
+    funnel = [figures.comparisons[code] for code in FUNNEL if code in figures.comparisons]
     return PlanPage(
         locale=locale,
-        title=words.t("title", dealer=figures.name, cycle=f.month(plan.cycle)),
+        title=page.t(f"title.{plan.kind}", dealer=figures.name, cycle=cycle),
         dealer=figures.name,
         region=figures.region,
-        cycle=f.month(plan.cycle),
+        cycle=cycle,
         plan_id=plan.plan_id,
+        state=plan.state.label(locale),
         kind=plan.kind.value,
         kind_label=plan.kind.label(locale),
-        headline=words.headline(),
-        summary=words.summary(),
+        headline=page.headline(),
+        reason_why=page.note if plan.kind is PlanKind.COACHING else "",
+        tiles=page.tiles(),
         file_by=f.day(file_by(plan)),
-        next_steps=words.next_steps(),
-        problems=tuple(words.problem(number, problem) for number, problem in enumerate(plan.problems, 1)),
-        funnel=words.funnel(),
-        filter_note=words.filter_note(),
-        reasons=tuple(
-            (words.reason_label(code), f.number(used), f.number(declared)) for code, used, declared in figures.reasons
-        ),
-        not_fixable=words.not_fixable(),
-        effects=figures.effects,
+        next_steps=page.next_steps(),
+        data_first=plan.kind is PlanKind.DATA,
+        quality=quality_view(figures.quality, page.words),
+        problems_title=page.problems_title(),
+        problems=problems.problems(),
+        strengths=page.strengths(),
+        window=f.months(figures.months),
+        months=len(figures.months),
+        funnel=bars(funnel, page.words),
+        compared=bars(page.compared(), page.words),
+        reasons=page.reasons(),
+        filter_note=page.filter_note(),
+        not_fixable=problems.not_fixable(plan.not_fixable),
+        effects=page.effects(),
         trend=figures.trend,
-        basis=words.t(
-            "basis.text", cycle=f.month(plan.cycle), as_of=f.day(plan.as_of), dealer=plan.dealer_id, plan=plan.plan_id
+        basis=page.t(
+            "basis.text",
+            cycle=cycle,
+            window=f.months(figures.months),
+            as_of=f.day(plan.as_of),
+            dealer=plan.dealer_id,
+            plan=plan.plan_id,
+            version=figures.version,
         ),
+        commands=page.commands(),
     )

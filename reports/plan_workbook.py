@@ -1,16 +1,23 @@
-"""The rectification plan as a workbook: what to do, a form to file and report with, and the customers behind it."""
+"""The rectification plan as a workbook: what to do, a form to file and report with, figures, leads and rows to mend.
+
+The form can be read back by machine: the hidden sheet ``_codes`` (kind, code, label) names its plan, form version,
+language, roles and words of execution, so that no reader depends on the words people see.
+"""
 
 from __future__ import annotations
 
-import io
+from datetime import timedelta
 from typing import Any
-
-import xlsxwriter
 
 from models.enums import OwnerRole
 from models.messages import text
 from models.schemas import Plan
+from reports.comparing import bar
+from reports.figures import DealerFigures
 from reports.plan_page import PlanPage
+from reports.plan_problems import ProblemView
+from reports.words import Words
+from reports.workbook import Book, Sheet
 
 ROLES = (
     OwnerRole.GENERAL_MANAGER,
@@ -19,130 +26,229 @@ ROLES = (
     OwnerRole.CUSTOMER_SERVICE,
 )
 EXECUTED = ("yes", "partly", "no")
-
-# Text of dealers and customers must never become a formula or a link.
-SAFE = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-
-_BASE = {"font_name": "Microsoft YaHei", "font_size": 10.5, "valign": "top", "text_wrap": True}
-_FORMATS: dict[str, dict[str, Any]] = {
-    "body": {},
-    "title": {"bold": True, "font_size": 16, "text_wrap": False},
-    "head": {"bold": True, "bg_color": "#E8EDF3", "border": 1, "border_color": "#C5CED8"},
-    "cell": {"border": 1, "border_color": "#D9DFE5"},
-    "soft": {"font_color": "#5B6875"},
-    "lead": {"bold": True, "bg_color": "#EAF2FB"},
-    "input": {"border": 1, "border_color": "#C9A227", "bg_color": "#FFFBE6", "locked": False},
-    "day": {"border": 1, "border_color": "#C9A227", "bg_color": "#FFFBE6", "locked": False, "num_format": "yyyy-mm-dd"},
-}
+FORM_VERSION = 1
+COLUMNS = ("id", "measure", "proposed", "due", "role", "planned", "how", "executed", "on", "evidence", "check")
+WIDTHS = (19, 30, 12, 14, 14, 13, 34, 11, 13, 30, 13)
+FIRST = 2  # the form's first row of measures, from 0
+OWN_ROWS = 3  # free rows for measures of the dealer's own
+LATEST_DAYS = 400  # a date later than this is a slip of the pen
+CODES = "_codes"
 
 
-class _Book:
-    def __init__(self, page: PlanPage, plan: Plan) -> None:
-        self.page, self.plan = page, plan
-        self.buffer = io.BytesIO()
-        self.book = xlsxwriter.Workbook(self.buffer, SAFE)
-        # A fixed creation time: the same plan gives the same file (design.md, reproducible cycles).
-        self.book.set_properties({"title": page.title, "created": plan.as_of})
-        self.formats = {name: self.book.add_format(_BASE | extra) for name, extra in _FORMATS.items()}
+class _Plan:
+    def __init__(self, page: PlanPage, plan: Plan, figures: DealerFigures) -> None:
+        self.page, self.plan, self.figures = page, plan, figures
+        self.book = Book(page.title, plan.as_of)
+        self.measures = [(problem, one) for problem in page.problems for one in problem.measures]
 
     def t(self, key: str, **params: object) -> str:
         return text(f"plan_workbook.{key}", self.page.locale, **params)
 
-    def sheet(self, key: str, widths: tuple[int, ...]) -> Any:
-        sheet = self.book.add_worksheet(self.t(f"sheet.{key}"))
-        for column, width in enumerate(widths):
-            sheet.set_column(column, column, width, self.formats["body"])
-        sheet.hide_gridlines(2)
-        sheet.set_paper(9)
-        sheet.set_landscape()
-        sheet.fit_to_pages(1, 0)
-        return sheet
+    def p(self, key: str, **params: object) -> str:
+        return text(f"plan_page.{key}", self.page.locale, **params)
+
+    def sheet(self, key: str, widths: tuple[float, ...], *, repeat: int | None = None) -> Sheet:
+        return self.book.sheet(self.t(f"sheet.{key}"), widths, repeat=repeat)
+
+    # ---- what to do
 
     def overview(self) -> None:
-        sheet, page, f = self.sheet("plan", (26, 60, 16, 16)), self.page, self.formats
-        sheet.write_string(0, 0, page.title, f["title"])
-        sheet.write_string(1, 0, f"{page.region} · {page.plan_id} · {page.kind_label}", f["soft"])
-        sheet.merge_range(3, 0, 3, 3, page.headline, f["lead"])
-        sheet.set_row(3, 36)
-        row = 5
-        for label, figure in page.summary:
-            sheet.write_string(row, 0, label, f["cell"])
-            sheet.write_string(row, 1, figure, f["cell"])
-            row += 1
-        row += 1
-        for line in page.next_steps:
-            sheet.merge_range(row, 0, row, 3, line, f["body"])
-            sheet.set_row(row, 32)
-            row += 1
+        sheet, page = self.sheet("plan", (30, 62, 20, 18)), self.page
+        sheet.line(page.title, "title")
+        sheet.line(f"{page.region} · {page.plan_id} · {page.kind_label} · {page.state}", "soft")
+        sheet.line(page.headline, "lead")
+        if page.reason_why:
+            sheet.line(page.reason_why)
+        self.part(sheet, self.p("next.title"), page.next_steps, numbered=True)
+        if page.data_first:
+            sheet.line(page.quality.summary)
+        sheet.gap()
+        sheet.line(self.p("tile.title", cycle=page.cycle), "part")
+        for tile in page.tiles:
+            sheet.cells((tile.label, f"{tile.figure}  {tile.note}".strip()), ("cell", "strong"))
+        if page.problems:
+            sheet.gap()
+            sheet.line(page.problems_title, "part")
         for problem in page.problems:
-            row += 1
-            sheet.merge_range(row, 0, row, 3, f"{problem.number}. {problem.title}", f["lead"])
-            for line in (f"{problem.finding} {problem.stake}", problem.cause):
-                row += 1
-                sheet.merge_range(row, 0, row, 3, line, f["body"])
-                sheet.set_row(row, 32)
-            for measure in problem.measures:
-                row += 1
-                steps = "\n".join(f"{number}. {step}" for number, step in enumerate(measure.steps, 1))
-                sheet.write_string(row, 0, measure.title, f["cell"])
-                sheet.write_string(row, 1, steps, f["cell"])
-                sheet.write_string(row, 2, measure.owner, f["cell"])
-                sheet.write_string(row, 3, measure.due, f["cell"])
-                sheet.set_row(row, 16 * max(3, len(measure.steps) * (1 + max(map(len, measure.steps)) // 42)))
-            row += 1
-        for line in page.effects:
-            row += 1
-            sheet.merge_range(row, 0, row, 3, line, f["body"])
-            sheet.set_row(row, 32)
+            self.problem(sheet, problem)
+        self.part(sheet, self.p("not_fixable.title"), page.not_fixable)
+        self.part(sheet, self.p("effects.title"), page.effects)
+        if page.compared:
+            self.part(sheet, self.p("strengths.title"), page.strengths or (self.p("strengths.none"),))
+        self.part(sheet, self.p("basis.title"), (page.basis,))
+
+    def part(self, sheet: Sheet, title: str, rows: tuple[str, ...], *, numbered: bool = False) -> None:
+        """A titled list; nothing where there is nothing to say."""
+        if not rows:
+            return
+        sheet.gap()
+        sheet.line(title, "part")
+        for number, line in enumerate(rows, 1):
+            sheet.line(f"{number}. {line}" if numbered else line)
+
+    def problem(self, sheet: Sheet, problem: ProblemView) -> None:
+        sheet.line(f"{problem.number}. {problem.title}", "lead")
+        for line in (f"{problem.finding} {problem.stake}", problem.cause, *problem.evidence):
+            sheet.line(line)
+        if problem.under_way:
+            sheet.line("\n".join((self.p("under_way.title"), *problem.under_way)))
+        if problem.measures:
+            sheet.cells([self.t(f"plan.{name}") for name in ("measure", "steps", "owner", "due")], "head")
+        for measure in problem.measures:
+            steps = [f"{number}. {step}" for number, step in enumerate(measure.steps, 1)]
+            checks = [self.t("plan.goal", goal=measure.goal), self.t("plan.check", check=measure.check)]
+            if measure.evidence:
+                checks.append(self.t("plan.evidence", evidence=measure.evidence))
+            if measure.registered:
+                checks.append(self.t("plan.registered", registered=measure.registered))
+            sheet.cells(
+                (measure.title, "\n".join((*steps, *checks)), measure.owner, measure.due),
+                ("strong", "cell", "cell", "cell"),
+            )
+        sheet.gap()
+
+    # ---- the form
 
     def form(self) -> None:
-        columns = ("id", "measure", "proposed", "due", "role", "planned", "how", "executed", "on", "evidence")
-        sheet, f = self.sheet("form", (20, 34, 14, 15, 16, 14, 40, 12, 14, 40)), self.formats
-        sheet.merge_range(0, 0, 0, len(columns) - 1, self.t("form.help"), f["lead"])
-        sheet.set_row(0, 34)
-        for column, name in enumerate(columns):
-            sheet.write_string(1, column, self.t(f"form.{name}"), f["head"])
-        sheet.freeze_panes(2, 2)
-        row = 2
-        for problem in self.page.problems:
-            for measure in problem.measures:
-                fixed = (measure.measure_id, measure.title, measure.owner, measure.due)
-                for column, value in enumerate(fixed):
-                    sheet.write_string(row, column, value, f["cell"])
-                for column in range(len(fixed), len(columns)):
-                    sheet.write_blank(row, column, None, f["day" if columns[column] in ("planned", "on") else "input"])
-                sheet.set_row(row, 48)
-                row += 1
-        last = max(row - 1, 2)
-        roles = [role.label(self.page.locale) for role in ROLES]
-        executed = [self.t(f"executed.{word}") for word in EXECUTED]
-        sheet.data_validation(2, 4, last, 4, {"validate": "list", "source": roles})
-        sheet.data_validation(2, 7, last, 7, {"validate": "list", "source": executed})
+        sheet = self.sheet("form", WIDTHS, repeat=1)
+        sheet.line(self.t("form.help"), "lead")
+        sheet.cells([self.t(f"form.{name}") for name in COLUMNS], "head")
+        sheet.paper.freeze_panes(FIRST, 2)
+        entry = ["day" if name in ("planned", "on") else "input" for name in COLUMNS[4:-1]]
+        blank = [None] * len(entry)
+        for _, one in self.measures:
+            fixed = (one.measure_id, one.title, one.owner, one.due)
+            self.form_row(sheet, (*fixed, *blank), ["cell"] * 4 + entry, own=False)
+        own_from = sheet.row + 1
+        sheet.line(self.t("form.own_help"), "soft")
+        for number in range(1, OWN_ROWS + 1):
+            row = (f"own-{number}", None, "–", "–", *blank)
+            self.form_row(sheet, row, ["cell", "input", "cell", "cell", *entry], own=True)
+        self.rules(sheet, own_from)
+        sheet.paper.protect("", {"format_columns": True, "format_rows": True})
+
+    def form_row(self, sheet: Sheet, values: tuple[object, ...], kinds: list[str], *, own: bool) -> None:
+        """A row of the form, with a formula that tells what is still to be filled in."""
+        row, place = sheet.row, sheet.row + 1
+        sheet.cells(values, kinds, least=3)
+        needed = [f"E{place}", f"F{place}", *([f"B{place}"] if own else [])]
+        count = "+".join(f'({cell}<>"")' for cell in needed)
+        empty, missing, filed = (self.t(f"check.{name}") for name in ("own" if own else "empty", "missing", "filed"))
+        formula = f'=IF({count}=0,"{empty}",IF({count}<{len(needed)},"{missing}","{filed}"))'
+        sheet.paper.write_formula(row, len(COLUMNS) - 1, formula, sheet.formats["cell"], empty)
+
+    def rules(self, sheet: Sheet, own_from: int) -> None:
+        """What the form's cells take: words of the hidden lists, sensible days, texts the ledger can hold."""
+        last = sheet.row - 1
+        for column, kind in ((4, "role"), (7, "executed")):
+            self.listed(sheet, (FIRST, column, last, column), kind)
+        first_day = self.plan.as_of.date()
+        days = {
+            "validate": "date",
+            "criteria": "between",
+            "minimum": first_day,
+            "maximum": first_day + timedelta(days=LATEST_DAYS),
+            "error_title": self.t("form.day_title"),
+            "error_message": self.t("form.day_error", first=first_day.isoformat()),
+            "input_message": self.t("form.day_hint", first=first_day.isoformat()),
+        }
         for column in (5, 8):
-            sheet.data_validation(
-                2, column, last, column, {"validate": "date", "criteria": ">=", "value": self.plan.as_of.date()}
-            )
-        sheet.protect("", {"format_columns": True, "format_rows": True})
+            sheet.paper.data_validation(FIRST, column, last, column, days)
+        texts = {"validate": "length", "criteria": "<=", "value": 2000, "error_message": self.t("form.long_error")}
+        for column in (6, 9):
+            sheet.paper.data_validation(FIRST, column, last, column, texts)
+        sheet.paper.data_validation(own_from, 1, last, 1, texts)
 
-    def customers(self) -> None:
-        sheet, f = self.sheet("leads", (44, 26)), self.formats
-        sheet.write_string(0, 0, self.t("leads.problem"), f["head"])
-        sheet.write_string(0, 1, self.t("leads.lead"), f["head"])
-        sheet.freeze_panes(1, 0)
-        row = 1
-        for problem in self.page.problems:
-            for lead in problem.leads:
-                sheet.write_string(row, 0, problem.title, f["cell"])
-                sheet.write_string(row, 1, lead, f["cell"])
-                row += 1
+    def listed(self, sheet: Sheet, where: tuple[int, int, int, int], kind: str) -> None:
+        rows = [number for number, row in enumerate(self.codes(), 1) if row[0] == kind]
+        sheet.paper.data_validation(
+            *where,
+            {
+                "validate": "list",
+                "source": f"={CODES}!$C${rows[0]}:$C${rows[-1]}",
+                "error_title": self.t("form.list_title"),
+                "error_message": self.t("form.list_error"),
+            },
+        )
+
+    def codes(self) -> list[tuple[str, str, str]]:
+        """Kind, code and label of everything the form's reader needs."""
+        return [
+            ("plan", self.page.plan_id, str(FORM_VERSION)),
+            ("locale", self.page.locale, ""),
+            *(("role", role.value, role.label(self.page.locale)) for role in ROLES),
+            *(("executed", word, self.t(f"executed.{word}")) for word in EXECUTED),
+            *(("measure", one.measure_id, problem.problem.reason) for problem, one in self.measures),
+        ]
+
+    def hidden(self) -> None:
+        paper: Any = self.book.book.add_worksheet(CODES)
+        for row, values in enumerate(self.codes()):
+            for column, value in enumerate(values):
+                paper.write_string(row, column, value)
+        paper.very_hidden()
+
+    # ---- what it rests on
+
+    def comparisons(self) -> None:
+        head = ("indicator", "code", "numerator", "denominator", "own", "peers", "gap", "lo", "hi", "verdict")
+        sheet, words = (
+            self.sheet("figures", (38, 30, 11, 11, 10, 10, 12, 12, 12, 24), repeat=1),
+            Words(self.page.locale),
+        )
+        sheet.line(self.t("figures.note", window=self.page.window), "lead")
+        sheet.cells([self.t(f"figures.{name}") for name in head], "head")
+        sheet.paper.freeze_panes(2, 1)
+        kinds = ("cell", "cell", "count", "count", "percent", "percent", "points", "points", "points", "cell")
+        for code in sorted(self.figures.comparisons, key=lambda code: (":" in code, code)):
+            one = self.figures.comparisons[code]
+            row = bar(one, words, 1.0)
+            verdict = row.verdict if one.enough else f"{row.verdict} ({row.gap})"
+            figures = (one.numerator, one.denominator, one.value, one.expected, one.gap_points, one.lo90, one.hi90)
+            sheet.cells((row.label, code, *figures, verdict), kinds)
+        sheet.paper.autofilter(1, 0, max(sheet.row - 1, 1), len(head) - 1)
+
+    def leads(self) -> None:
+        rows = [(problem, lead) for problem in self.page.problems for lead in problem.leads]
+        if not rows:
+            return
+        sheet = self.sheet("leads", (60, 30), repeat=0)
+        sheet.cells((self.t("leads.problem"), self.t("leads.lead")), "head")
+        sheet.paper.freeze_panes(1, 0)
+        for problem, lead in rows:
+            sheet.cells((f"{problem.number}. {problem.title}", lead))
+
+    def rows(self) -> None:
+        quality = self.page.quality
+        if not quality.losses and not quality.rows:
+            return
+        names = ("table", "rule", "columns", "failed_head", "points", "mend_head")
+        sheet = self.sheet("quality", (16, 44, 26, 16, 20, 50))
+        sheet.line(quality.summary, "lead")
+        sheet.cells([text(f"quality_part.{name}", self.page.locale) for name in names], "head")
+        for loss in quality.losses:
+            sheet.cells((loss.table, loss.rule, loss.columns, loss.failed, loss.points, loss.mend))
+        if not quality.rows:
+            return
+        sheet.gap()
+        sheet.line(quality.rows_note, "lead")
+        names = ("table", "rule", "columns", "severity", "key", "file")
+        sheet.cells([text(f"quality_part.{name}", self.page.locale) for name in names], "head")
+        for row in quality.rows:
+            number = "" if row.row is None else self.t("quality.row", row=row.row)
+            sheet.cells((row.table, row.rule, row.column, row.severity, row.key, f"{row.file} {number}".strip()))
 
 
-def plan_workbook(page: PlanPage, plan: Plan) -> bytes:
-    """The workbook of a plan (xlsx): overview, the form to file and report with, and the leads behind each problem."""
-    book = _Book(page, plan)
-    book.overview()
-    if page.problems:
-        book.form()
-        book.customers()
-    book.book.close()
-    return book.buffer.getvalue()
+def plan_workbook(page: PlanPage, plan: Plan, figures: DealerFigures) -> bytes:
+    """The workbook of a plan (xlsx): overview; where there are measures the form; figures, leads, rows to mend."""
+    work = _Plan(page, plan, figures)
+    work.overview()
+    if work.measures:
+        work.form()
+    if figures.comparisons:
+        work.comparisons()
+    work.leads()
+    work.rows()
+    if work.measures:
+        work.hidden()
+    return work.book.content()

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+from urllib.parse import quote
 
 from models import ledger
 from models.database import Database
 from models.enums import Role
-from models.messages import LOCALES, text
-from models.schemas import OEM, Actor
-from reports.html import render
+from models.messages import LOCALES
+from models.schemas import OEM, Actor, Plan
+from reports.figures import DealerFigures
+from reports.html import links, page_name, render
+from reports.national_figures import Failure
 from reports.national_page import national_page
 from reports.plan_page import plan_page
 from reports.plan_workbook import plan_workbook
 from tasks.figures import CycleFigures
+from tasks.folders import folder_name
 from tasks.job import DealerFailure, Job, Outcome
-from tasks.results import fingerprint, write_bytes, write_text
+from tasks.results import write_bytes, write_text
 
+STEM = "plan"
 ISSUER = Actor("cycle", Role.OEM, OEM)
-_UNSAFE = re.compile(r"[^\w.-]+")
-
-
-def folder_name(identifier: str) -> str:
-    """A folder name for an id of the input: itself where it is plain, else made plain and unique."""
-    plain = _UNSAFE.sub("_", identifier).strip("._")
-    return plain if plain == identifier else f"{plain}-{fingerprint(identifier)[:6]}".lstrip("-")
 
 
 def issue_and_list(job: Job) -> list[str]:
@@ -43,15 +40,24 @@ def write_dealers(job: Job, dealers: list[str]) -> Outcome:
     failures, files = [], 0
     for plan in plans:
         try:
-            folder = job.pages / "dealers" / folder_name(plan.dealer_id)
-            for locale in LOCALES:
-                page = plan_page(plan, figures.dealer(plan.dealer_id, locale), locale)
-                write_text(folder / f"plan.{locale}.html", render("plan.html.j2", page, locale))
-                write_bytes(folder / f"plan.{locale}.xlsx", plan_workbook(page, plan))
-                files += 2
+            for path, content in _documents(job, plan, figures.dealer(plan.dealer_id)).items():
+                write_bytes(path, content)
+                files += 1
         except Exception as error:
             failures.append(DealerFailure(plan.dealer_id, "deliver.failed", {"error": type(error).__name__}))
     return Outcome(counts={"files": files}, failures=tuple(failures), dealers=len(plans))
+
+
+def _documents(job: Job, plan: Plan, figures: DealerFigures) -> dict[Path, bytes]:
+    """A dealer's page and workbook in every language; all are made before the first is written."""
+    folder = job.pages / "dealers" / folder_name(plan.dealer_id)
+    made = {}
+    for locale in LOCALES:
+        page, workbook = plan_page(plan, figures, locale), f"{STEM}.{locale}.xlsx"
+        leading = links(STEM, locale, overview=f"../../{overview_path(job.pages, locale).name}", workbook=workbook)
+        made[folder / page_name(STEM, locale)] = render("plan.html.j2", page, locale, leading).encode("utf-8")
+        made[folder / workbook] = plan_workbook(page, plan, figures)
+    return made
 
 
 def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
@@ -60,15 +66,15 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
     failed = {failure.dealer_id for failure in failures}
     plans = ledger.plans(Database.of(job.workspace), job.cycle.name)
     figures = CycleFigures(job)
+    said = tuple(Failure(failure.dealer_id, failure.key, failure.params) for failure in failures)
     for locale in LOCALES:
-        links = {
-            plan.dealer_id: f"dealers/{folder_name(plan.dealer_id)}/plan.{locale}.html"
+        addresses = {
+            plan.dealer_id: quote(f"dealers/{folder_name(plan.dealer_id)}/{page_name(STEM, locale)}")
             for plan in plans
             if plan.dealer_id not in failed
         }
-        said = tuple(f"{failure.dealer_id}: {text(failure.key, locale, **failure.params)}" for failure in failures)
-        page = national_page(job.cycle, figures.nation(plans, links, said, locale), locale)
-        write_text(overview_path(job.pages, locale), render("national.html.j2", page, locale))
+        page = national_page(job.cycle, figures.nation(plans, addresses, said), locale)
+        write_text(overview_path(job.pages, locale), render("national.html.j2", page, locale, links("index", locale)))
     dealers = sum(outcome.dealers for outcome in outcomes)
     files = sum(int(str(outcome.counts["files"])) for outcome in outcomes) + len(LOCALES)
     return Outcome(counts={"dealers": dealers - len(failures), "files": files}, failures=failures, dealers=dealers)
@@ -76,4 +82,4 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
 
 def overview_path(pages: Path, locale: str) -> Path:
     """The OEM's overview of a cycle, in the cycle's folder of pages."""
-    return pages / f"index.{locale}.html"
+    return pages / page_name("index", locale)

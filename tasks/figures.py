@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
-from models.enums import DefeatVerdict, Destination, EffectVerdict, Gate, PlanKind
-from models.messages import text
+from models import ledger
+from models.catalogue.deadlines import deadlines
+from models.database import Database
+from models.enums import DefeatVerdict, Destination, EffectVerdict, Gate, Severity
+from models.lifecycle import overdue
 from models.schemas import Plan
-from reports.effects import effect_sentence
-from reports.national_page import CompetitorLine, DealerLine, NationalFigures, RegionFigures
-from reports.plan_page import DealerFigures, Figure, problem_title
+from reports.figures import Comparison, DealerFigures, EarlierMeasure, Figure, Loss, Quality, RejectedRow, Trend
+from reports.national_figures import (
+    CompetitorFigures,
+    DealerFacts,
+    Failure,
+    LatePlan,
+    MeasureRecord,
+    NationalFigures,
+    RegionFigures,
+)
 from tasks.compute.defeat_filter import defeats_of_cycle, lacking_evidence
+from tasks.compute.planning import UNDER_WAY
 from tasks.job import Job
+from tasks.planning import months_back
 
 MOST_REASONS = 8
-Trend = tuple[tuple[str, float | None, float | None], ...]
+MOST_ROWS = 500  # failing rows in one dealer's workbook
+UNASSIGNED = "_unassigned"
 
 
 def _number(value: object) -> float | None:
     return None if value is None or pd.isna(value) else float(value)  # type: ignore[arg-type,call-overload]
+
+
+def _word(value: object) -> str:
+    return "" if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -37,20 +54,40 @@ class CycleFigures:
         return self.job.lake.read("accepted", "dealers").set_index("dealer_id", drop=False)
 
     @cached_property
+    def months(self) -> tuple[str, ...]:
+        """The window dealers are compared over."""
+        return tuple(months_back(self.job.cycle, self.job.workspace.settings.window_months))
+
+    @cached_property
     def _indicators(self) -> dict[tuple[str, str], dict[str, Figure]]:
         frame = self.job.results.read("indicators")
         wanted = frame[frame["scope"].isin(["nation", "region", "dealer"])]
         found: dict[tuple[str, str], dict[str, Figure]] = {}
         for row in wanted.to_dict("records"):
-            figure = Figure(
-                str(row["indicator"]),
-                _number(row["numerator"]),
-                _number(row["denominator"]),
-                _number(row["value"]),
-                _number(row["expected"]),
-                _number(row["previous"]),
-            )
+            figures = (_number(row[name]) for name in ("numerator", "denominator", "value", "previous"))
+            figure = Figure(str(row["indicator"]), *figures)
             found.setdefault((str(row["scope"]), str(row["scope_id"])), {})[figure.indicator] = figure
+        return found
+
+    @cached_property
+    def _comparisons(self) -> dict[str, dict[str, Comparison]]:
+        found: dict[str, dict[str, Comparison]] = {}
+        for row in self.job.results.read("comparisons").to_dict("records"):
+            one = Comparison(
+                indicator=str(row["indicator"]),
+                numerator=int(row["numerator"]),
+                denominator=int(row["denominator"]),
+                value=_number(row["value"]),
+                expected=_number(row["expected"]),
+                gap_points=_number(row["gap_points"]),
+                lo90=_number(row["lo90"]),
+                hi90=_number(row["hi90"]),
+                q_value=_number(row["q_value"]),
+                peers=int(row["peers"]),
+                enough=bool(row["enough"]),
+                missing=_word(row["missing"]),
+            )
+            found.setdefault(str(row["dealer_id"]), {})[one.indicator] = one
         return found
 
     @cached_property
@@ -76,15 +113,24 @@ class CycleFigures:
         }
 
     @cached_property
-    def _quality(self) -> dict[str, tuple[float | None, str]]:
-        frame = self.job.results.read("quality", ["dealer_id", "score", "gate"])
-        rows = zip(frame["dealer_id"], frame["score"], frame["gate"], strict=True)
-        return {str(dealer): (_number(score), str(gate)) for dealer, score, gate in rows}
+    def _scores(self) -> dict[str, dict[str, object]]:
+        frame = self.job.results.read("quality")
+        return {str(row["dealer_id"]): {str(k): v for k, v in row.items()} for row in frame.to_dict("records")}
+
+    @cached_property
+    def _losses(self) -> dict[str, pd.DataFrame]:
+        frame = self.job.results.read("losses").sort_values(["points", "table", "rule"], ascending=[False, True, True])
+        return {str(dealer): part for dealer, part in frame.groupby("dealer_id", sort=False)}
+
+    @cached_property
+    def _rejected(self) -> dict[str, pd.DataFrame]:
+        frame = self.job.results.read("rejected")
+        return {str(dealer): part for dealer, part in frame.groupby("dealer_id", sort=False)}
 
     @cached_property
     def _monthly(self) -> pd.DataFrame:
         """numerator and denominator by indicator, dealer, month, of what trends show."""
-        sums = self.job.results.read("sums", where={"indicator": ["close_rate", "defeat_rate_filtered"]})
+        sums = self.job.results.read("sums", ["indicator", "dealer_id", "month", "numerator", "denominator"])
         shown = sums[sums["indicator"].isin(["close_rate", "defeat_rate_filtered"])]
         keys = ["indicator", "dealer_id", "month"]
         return shown.groupby(keys, observed=True)[["numerator", "denominator"]].sum()
@@ -115,28 +161,80 @@ class CycleFigures:
         frame = self.job.results.read("effects")
         return {str(dealer): part.to_dict("records") for dealer, part in frame.groupby("dealer_id")}
 
-    def dealer(self, dealer_id: str, locale: str) -> DealerFigures:
-        """What the plan page of ``dealer_id`` shows besides the plan."""
-        figures = self._indicators.get(("dealer", dealer_id), {})
-        close = figures.get("close_rate")
-        row = self.dealers.loc[dealer_id]
+    @cached_property
+    def _earlier_plans(self) -> tuple[Plan, ...]:
+        return tuple(plan for plan in ledger.plans(Database.of(self.job.workspace)) if plan.cycle < self.job.cycle.name)
+
+    @cached_property
+    def _earlier(self) -> dict[str, dict[str, EarlierMeasure]]:
+        found: dict[str, dict[str, EarlierMeasure]] = {}
+        for plan in self._earlier_plans:
+            for one in plan.measures:
+                found.setdefault(plan.dealer_id, {})[one.measure_id] = EarlierMeasure(
+                    one.measure_id,
+                    plan.cycle,
+                    one.measure,
+                    one.own_text,
+                    one.reason,
+                    plan.state,
+                    one.due,
+                    open=plan.state in UNDER_WAY and one.executed is not False,
+                )
+        return found
+
+    def dealer(self, dealer_id: str) -> DealerFigures:
+        """What the plan page of ``dealer_id`` shows besides the plan; raises KeyError for a dealer nobody knows."""
+        name, _, region = self._names(dealer_id)
         verdicts = self._verdicts.loc[dealer_id] if dealer_id in self._verdicts.index else pd.Series(dtype="int64")
-        score, gate = self._quality.get(dealer_id, (None, ""))
         return DealerFigures(
-            name=str(row["name"]),
-            region=str(row["region_name"] if pd.notna(row["region_name"]) else row["region_id"]),
-            closed=int(close.denominator or 0) if close else 0,
-            won=int(close.numerator or 0) if close else 0,
+            name=name,
+            region=region,
+            version=self.job.results.version,
+            months=self.months,
+            month=self._indicators.get(("dealer", dealer_id), {}),
+            comparisons=self._comparisons.get(dealer_id, {}),
             filed=int(verdicts.sum()),
             true=int(verdicts.get(DefeatVerdict.TRUE, 0)),
             quasi=int(verdicts.get(DefeatVerdict.QUASI, 0)),
             false=int(verdicts.get(DefeatVerdict.FALSE, 0)),
-            figures=figures,
             reasons=self._reasons.get(("dealer", dealer_id), ())[:MOST_REASONS],
+            quality=self._quality(dealer_id),
+            trend=self._trend(self._rates("close_rate", dealer_id), self._nation_close),
+            effects=tuple(self._effects.get(dealer_id, ())),
+            earlier=self._earlier.get(dealer_id, {}),
+        )
+
+    def _names(self, dealer_id: str) -> tuple[str, str, str]:
+        """(name, region id, name of the region) of a dealer."""
+        row = self.dealers.loc[dealer_id]
+        region = _word(row["region_id"])
+        return str(row["name"]), region, _word(row["region_name"]) or region
+
+    def _gate(self, dealer_id: str) -> tuple[float | None, Gate | None]:
+        row = self._scores.get(dealer_id)
+        return (None, None) if row is None else (_number(row["score"]), Gate(str(row["gate"])))
+
+    def _quality(self, dealer_id: str) -> Quality:
+        score, gate = self._gate(dealer_id)
+        counts = {name: int(_number(value) or 0) for name, value in self._scores.get(dealer_id, {}).items()
+                  if name in ("rows", "quarantined", "held")}  # fmt: skip
+        rows = self._rejected.get(dealer_id, self.job.results.read("rejected").head(0))
+        columns = rows.groupby(["table", "rule"])["column"].agg(lambda names: tuple(sorted(set(names.dropna()) - {""})))
+        losses = self._losses.get(dealer_id)
+        lost = () if losses is None else tuple(
+            Loss(row.table, row.rule, int(row.failed), int(row.rows), float(row.points),
+                 columns.get((row.table, row.rule), ()))
+            for row in losses.itertuples()
+        )  # fmt: skip
+        return Quality(
             score=score,
             gate=gate,
-            trend=self._trend(self._rates("close_rate", dealer_id), self._nation_close),
-            effects=tuple(effect_sentence(effect, locale) for effect in self._effects.get(dealer_id, [])),
+            limit=self.job.workspace.settings.gate_fail_below,
+            rows=counts.get("rows", 0),
+            set_apart=counts.get("quarantined", 0) + counts.get("held", 0),
+            losses=lost,
+            rejected=_dearest_first(rows, lost),
+            rejected_total=len(rows),
         )
 
     def _regions(self) -> list[RegionFigures]:
@@ -144,83 +242,105 @@ class CycleFigures:
         found = []
         for (scope, region), figures in sorted(self._indicators.items()):
             close = figures.get("close_rate")
-            if scope != "region" or close is None:
-                continue
-            name = names.get(region)
-            found.append(
-                RegionFigures(
-                    region,
-                    str(name) if pd.notna(name) else region,
-                    int(close.denominator or 0),
-                    int(close.numerator or 0),
-                    close.value,
-                    close.previous,
-                )
-            )
+            if scope == "region" and close is not None:
+                name = _word(names.get(region)) or region
+                counts = int(close.denominator or 0), int(close.numerator or 0)
+                found.append(RegionFigures(region, name, *counts, close.value, close.previous))
         return found
 
-    def _line(self, plan: Plan, locale: str, link: str) -> DealerLine:
-        row = self.dealers.loc[plan.dealer_id]
-        score, gate = self._quality.get(plan.dealer_id, (None, ""))
-        return DealerLine(
-            plan.dealer_id,
-            str(row["name"]),
-            str(row["region_name"] if pd.notna(row["region_name"]) else row["region_id"]),
-            plan.kind,
-            plan.state,
-            problem_title(plan.problems[0], locale) if plan.problems else "",
-            sum(problem.deals_at_stake for problem in plan.problems)
-            if plan.kind in (PlanKind.RECTIFY, PlanKind.COACHING)
-            else 0.0,
-            Gate(gate) if gate else None,
-            score,
-            link,
-        )
-
-    def _competitors(self) -> list[CompetitorLine]:
-        frame = self.job.results.read("competitors").head(30)
+    def _competitors(self) -> list[CompetitorFigures]:
         return [
-            CompetitorLine(
+            CompetitorFigures(
                 str(row.series),
                 str(row.competitor_brand),
                 int(row.defeats),
                 None if pd.isna(row.defeats_previous) else int(row.defeats_previous),
-                tuple(code for code in str(row.top_reasons).split(";") if code and code != "nan"),
+                tuple(code for code in _word(row.top_reasons).split(";") if code),
+            )
+            for row in self.job.results.read("competitors").itertuples()
+        ]
+
+    def _record(self) -> list[MeasureRecord]:
+        frame = self.job.results.read("measures").sort_values(["executed", "measure"], ascending=[False, True])
+        return [
+            MeasureRecord(
+                str(row.measure),
+                int(row.dealers),
+                int(row.executed),
+                _number(row.effect_points),
+                _number(row.lo90),
+                _number(row.hi90),
+                EffectVerdict(row.verdict),
             )
             for row in frame.itertuples()
         ]
 
+    def _late(self, plans: Iterable[Plan]) -> list[LatePlan]:
+        """Plans past a deadline at ``as_of``, of this cycle and of earlier ones."""
+        db, standard = Database.of(self.job.workspace), deadlines()
+        at, found = db.instant(self.job.cycle.as_of), []
+        for plan in (*self._earlier_plans, *plans):
+            late = overdue(plan, at, standard, db.zone)
+            if late is not None:
+                name = str(self.dealers["name"].get(plan.dealer_id, plan.dealer_id))
+                found.append(LatePlan(plan, name, late.action, late.owner, late.days, late.level))
+        return found
+
     def nation(
-        self, plans: tuple[Plan, ...], links: Mapping[str, str], failures: tuple[str, ...], locale: str
+        self, plans: tuple[Plan, ...], links: Mapping[str, str], failures: tuple[Failure, ...]
     ) -> NationalFigures:
-        """What the overview shows; ``links`` lead to the dealers' pages."""
+        """What the overview shows; ``links`` lead from it to the dealers' pages, a dealer without one has none."""
         verdicts, destinations = (self.defeats[name].value_counts() for name in ("verdict", "destination"))
         effects = self.job.results.read("effects", ["verdict", "executed"])
         idle = effects["executed"].eq(False).fillna(False).astype(bool)
         judged = effects.loc[~idle, "verdict"].value_counts()
         account = self.job.results.read("account")
+        stray = self._scores.get(UNASSIGNED, {})
         return NationalFigures(
+            version=self.job.results.version,
+            months=self.months,
             nation=self._indicators.get(("nation", "all"), {}),
             verdicts={word: int(verdicts.get(word.value, 0)) for word in DefeatVerdict},
             destinations={word: int(destinations.get(word.value, 0)) for word in Destination},
             reasons=self._reasons.get(("nation", "all"), ()),
             regions=self._regions(),
-            dealers=[self._line(plan, locale, links[plan.dealer_id]) for plan in plans if plan.dealer_id in links],
+            dealers=[self._facts(plan, links.get(plan.dealer_id, "")) for plan in plans],
             competitors=self._competitors(),
             effects={word: int(judged.get(word.value, 0)) for word in EffectVerdict},
             not_executed=int(idle.sum()),
+            record=self._record(),
+            late=self._late(plans),
             rows=[
                 (str(r.table), int(r.rows), int(r.accepted), int(r.quarantined), int(r.held), int(r.duplicates))
                 for r in account.itertuples()
             ],
+            unassigned=int(_number(stray.get("rows")) or 0),
             failures=failures,
-            missing=self._missing(locale),
+            lacking=lacking_evidence(self.defeats),
             trend=self._trend(self._nation_close, self._rates("defeat_rate_filtered")),
         )
 
-    def _missing(self, locale: str) -> list[str]:
-        lacking = lacking_evidence(self.defeats)
-        return [
-            text("national_page.lacking", locale, what=text(f"filter.lacking.{name}", locale), filings=count)
-            for name, count in lacking.items()
-        ]
+    def _facts(self, plan: Plan, link: str) -> DealerFacts:
+        known = plan.dealer_id in self.dealers.index
+        name, region, _ = self._names(plan.dealer_id) if known else (plan.dealer_id, plan.region_id, "")
+        score, gate = self._gate(plan.dealer_id)
+        return DealerFacts(name, region, plan, gate, score, link)
+
+
+def _dearest_first(rows: pd.DataFrame, losses: Iterable[Loss]) -> tuple[RejectedRow, ...]:
+    """A dealer's failing rows, those of the rules that cost most points first, then as they stand in their files."""
+    place = {(one.table, one.rule): number for number, one in enumerate(losses)}
+    rank = [place.get(pair, len(place)) for pair in zip(rows["table"], rows["rule"], strict=True)]
+    ordered = rows.assign(_rank=rank).sort_values(["_rank", "table", "source_file", "row_number"], kind="stable")
+    return tuple(
+        RejectedRow(
+            str(row.table),
+            _word(row.source_file),
+            None if pd.isna(row.row_number) else int(row.row_number),
+            _word(row.row_key),
+            str(row.rule),
+            _word(row.column),
+            Severity(row.severity).value,
+        )
+        for row in ordered.head(MOST_ROWS).itertuples()
+    )

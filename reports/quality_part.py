@@ -1,0 +1,119 @@
+"""A dealer's data quality in words: the score, which rules cost most, and how to mend what they found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.catalogue.contract import contract
+from models.enums import Severity
+from models.messages import has, text
+from reports.figures import Quality
+from reports.words import Words
+
+MOST_RULES = 10
+
+
+@dataclass(frozen=True)
+class LossView:
+    """A rule that cost points: where, how often, and how to mend it."""
+
+    table: str
+    rule: str
+    columns: str
+    failed: str
+    points: str
+    mend: str
+    code: str
+
+
+@dataclass(frozen=True)
+class RowView:
+    """A row that broke a rule."""
+
+    table: str
+    file: str
+    row: int | None
+    key: str
+    column: str
+    rule: str
+    severity: str
+
+
+@dataclass(frozen=True)
+class QualityView:
+    """The quality part of a page; ``rows`` are for the workbook."""
+
+    summary: str
+    losses: tuple[LossView, ...]
+    others: str  # what the list leaves out
+    rows: tuple[RowView, ...]
+    rows_note: str
+
+
+def quality_view(quality: Quality, words: Words) -> QualityView:
+    """``quality`` in words; the rules that cost most first, ``MOST_RULES`` at most."""
+    f, locale = words.f, words.locale
+    summary = text(
+        "quality_part.summary",
+        locale,
+        score=f.number(quality.score),
+        rows=f.number(quality.rows),
+        set_apart=f.number(quality.set_apart),
+    )
+    left = quality.losses[MOST_RULES:]
+    others = text(
+        "quality_part.others",
+        locale,
+        rules=len(left),
+        points=f.number(sum(one.points for one in left), 1),
+    )
+    shown = len(quality.rejected)
+    return QualityView(
+        summary=summary,
+        losses=tuple(
+            LossView(
+                table=_table(one.table, locale),
+                rule=_rule(one.rule, "title", locale),
+                columns=f.words([_column(one.table, name, locale) for name in one.columns]),
+                failed=text("quality_part.failed", locale, failed=f.number(one.failed), rows=f.number(one.rows)),
+                points=f.number(one.points, 1),
+                mend=_rule(one.rule, "mend", locale),
+                code=one.rule,
+            )
+            for one in quality.losses[:MOST_RULES]
+        ),
+        others=others if left else "",
+        rows=tuple(
+            RowView(
+                table=_table(one.table, locale),
+                file=one.file,
+                row=one.row,
+                key=one.key,
+                column=_column(one.table, one.column, locale),
+                rule=_rule(one.rule, "title", locale),
+                severity=Severity(one.severity).label(locale),
+            )
+            for one in quality.rejected
+        ),
+        rows_note=text("quality_part.rows", locale, shown=f.number(shown), total=f.number(quality.rejected_total)),
+    )
+
+
+def _table(name: str, locale: str) -> str:
+    tables = contract().tables
+    return tables[name].label.text(locale) if name in tables else name
+
+
+def _column(table: str, name: str, locale: str) -> str:
+    tables = contract().tables
+    if table in tables and name in tables[table].fields:
+        return tables[table].fields[name].label.text(locale)
+    return name
+
+
+def _rule(rule: str, part: str, locale: str) -> str:
+    """A rule's title says what should hold; rules without advice of their own share one."""
+    key = f"rule.{rule}.{part}"
+    if has(key):
+        return text(key, locale)
+    return text("quality_part.mend", locale) if part == "mend" else rule

@@ -1,4 +1,4 @@
-"""The rules of the price split as data (domain.md sections 5 and 14): thresholds, order, what a confirmed reason means."""
+"""The rules of the price split as data (domain.md sections 5, 14): thresholds, order, what a confirmed reason means."""
 
 from __future__ import annotations
 

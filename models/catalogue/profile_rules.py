@@ -60,11 +60,9 @@ def profile_rules(folder: Path | None = None) -> ProfileRules:
         spec = checked(merged(load_tables(FILE), load_tables(file)), ProfileRules, file)
     fields = contract().tables["leads"].fields
     for attribute in spec.attributes:
-        if spec.column(attribute) not in fields:
-            known = ", ".join(fields)
-            raise CatalogueError(
-                "analysis.profile.unknown_column", file=file, entry=spec.column(attribute), known=known
-            )
+        column = spec.column(attribute)
+        if column not in fields:
+            raise CatalogueError("analysis.profile.unknown_column", file=file, entry=column, known=", ".join(fields))
     for name, bands in spec.bands.items():
         if len(bands.starts) != len(bands.names) or list(bands.starts) != sorted(set(bands.starts)):
             raise CatalogueError("analysis.profile.bands", file=file, entry=name)

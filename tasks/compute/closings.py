@@ -1,4 +1,4 @@
-"""The leads that closed in some months, as analyses take them (closing-month base; glossary: close rate, defeat rate)."""
+"""The leads that closed in some months, as analyses take them (closing-month base; domain.md section 3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def closed_leads(tables: Tables, defeats: pd.DataFrame, months: Collection[str])
     ``tables`` as known at ``as_of`` (dealers, leads); ``defeats`` of tasks.compute.defeat_filter for the same tables. A
     won lead closes when it was ordered, a defeated one by its last filing. Columns: those of ``leads``, ``month``
     (``YYYY-MM``), ``region_id``, ``won`` (else defeated), and of the filing ``filed_at, declared_reason,
-    confirmed_reason, reason, destination`` (the filter's; all missing for won leads). A missing dealer is ``_unassigned``.
+    confirmed_reason, reason, destination`` (the filter's; all missing for won leads). A missing dealer is
+    ``_unassigned``.
     """
     leads = tables["leads"]
     last = defeats[defeats["last_filing"]]

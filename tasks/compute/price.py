@@ -1,8 +1,8 @@
 """The price split: what is behind "price too high" (domain.md sections 5 and 14), every price defeat in one class.
 
 Base: filings whose used or declared reason is of level price. The rules and their order are data
-(models/catalogue/price_rules.toml); a class that the figures show beats one that only the customer's word in the revisit
-names. What no rule explains stays unexplained: the split never spreads it over the classes.
+(models/catalogue/price_rules.toml); a class that the figures show beats one that only the customer's word in the
+revisit names. What no rule explains stays unexplained: the split never spreads it over the classes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tasks.compute.closings import closed_leads
 from tasks.compute.days import days_between
 from tasks.compute.identity import phones, sales_evidence
 from tasks.compute.known import Tables
-from tasks.compute.price_quotes import dealer_spread, peers, quotes, week_spread
+from tasks.compute.price_quotes import QUOTE_FIELDS, dealer_spread, peers, quotes, week_spread
 from tasks.compute.revisits import calls_of
 
 Flags = npt.NDArray[np.bool_]
@@ -42,7 +42,7 @@ SPLIT_COLUMNS = [
 ]
 #: What could not be looked at for a row; each has a sentence ``analysis.price.lacking.<name>``.
 LACKING = ("quote", "list_price", "model", "peers", "phone", "price_paid", "budget")
-#: One row per price defeat, with the figures that decided (money in CNY, ratios and spreads as shares of the list price).
+#: One row per price defeat, with the figures that decided (money in CNY; ratios, spreads as shares of the list price).
 CASE_DTYPES = {
     "cycle": "str",
     "lead_id": "str",
@@ -107,11 +107,11 @@ def price_cases(
     found = _facts(figures, rules)
     first = _first(found, rules)
     said = figures["confirmed_reason"].map(rules.confirmed)
-    open_rows = (first == UNEXPLAINED) & said.isna()
+    told, open_rows = (first == UNEXPLAINED) & said.notna(), (first == UNEXPLAINED) & said.isna()
     series = _positioned(figures, open_rows, closed_leads(tables, defeats, months), rules)
     figures = figures.join(series.reindex(columns=["series_ratio", "series_dealers", "beyond"]), on="series")
     high = open_rows & figures["beyond"].fillna(False).astype(bool) & _unsplit(figures) & ~(figures["above_peers"])
-    price_class = first.mask((first == UNEXPLAINED) & said.notna(), said).mask(high, "positioned_high")
+    price_class = first.mask(told, said).mask(high, "positioned_high")
     rule = (
         _deciding(found, first).mask((first == UNEXPLAINED) & said.notna(), "confirmed").mask(high, "positioned_high")
     )
@@ -119,7 +119,7 @@ def price_cases(
 
 
 def price_split(cases: pd.DataFrame, cycle: str) -> pd.DataFrame:
-    """The ``price_split`` of exports.md for ``cycle``: counts per series and dealer, the classes add up to ``defeats``."""
+    """The ``price_split`` of exports.md for ``cycle``: counts per series and dealer; classes add up to ``defeats``."""
     mine = cases[cases["cycle"] == cycle]
     counts = mine.groupby(["series", "dealer_id", "price_class"], observed=True).size().unstack(fill_value=0)
     counts = counts.reindex(columns=[*CLASSES, UNEXPLAINED], fill_value=0)
@@ -137,7 +137,7 @@ def _base(defeats: pd.DataFrame, leads: pd.DataFrame, months: Sequence[str]) -> 
     place = pd.Index(leads["lead_id"]).get_indexer(pd.Index(mine["lead_id"]))
     mine = mine[place >= 0].assign(lead_row=place[place >= 0])
     told = ["cycle", "lead_id", "dealer_id", "region_id", "series", "filed_at", "declared_reason", "confirmed_reason"]
-    rows = mine[[*told, "reason", "lead_row"]].rename_axis("filing").reset_index()
+    rows: pd.DataFrame = mine[[*told, "reason", "lead_row"]].rename_axis("filing").reset_index()
     of_lead = leads[["model", "budget", "created_at"]].take(rows["lead_row"].to_numpy()).reset_index(drop=True)
     return pd.concat([rows, of_lead], axis=1)
 
@@ -191,7 +191,7 @@ def _quote_figures(quoted: pd.DataFrame, rows: pd.DataFrame, rules: PriceRules) 
 
 
 def _price_paid(rows: pd.DataFrame, tables: Tables, defeats: pd.DataFrame, filters: FilterRules) -> pd.Series:
-    """What the customer paid in the end: the dearer of a sale of the brand to the same phone and the revisit's answer."""
+    """What the customer paid in the end: the dearer of the brand's sale to the same phone and the revisit's answer."""
     paid = pd.Series(np.nan, index=rows.index)
     revisits, sales = tables.get("revisits", pd.DataFrame()), tables.get("sales", pd.DataFrame())
     if len(revisits):
@@ -287,8 +287,8 @@ def _unsplit(figures: pd.DataFrame) -> pd.Series:
 def _positioned(figures: pd.DataFrame, open_rows: pd.Series, closed: pd.DataFrame, rules: PriceRules) -> pd.DataFrame:
     """Per series: losses by price against what the same dealers lose in their other series; series_ratio, beyond.
 
-    Expected: closed leads of the series x the dealer's rate of such losses in its other series, summed over dealers that
-    sell others; tested as Poisson with the expectation's own uncertainty. One series alone can't be judged.
+    Expected: closed leads of the series x the dealer's rate of such losses in its other series, summed over dealers
+    that sell others; tested as Poisson with the expectation's own uncertainty. One series alone can't be judged.
     """
     rule = rules.positioned_high
     lost = figures[open_rows & _unsplit(figures) & ~figures["above_peers"]]
@@ -303,7 +303,7 @@ def _positioned(figures: pd.DataFrame, open_rows: pd.Series, closed: pd.DataFram
     series = table.groupby("series")[["expected", "doubt", "seen", "has", "sells"]].sum()
     ratio = series["seen"] / series["expected"].where(series["expected"] > 0)
     sd = np.sqrt(series["expected"] + series["doubt"])
-    p = stats.norm.sf((series["seen"] - series["expected"]) / sd.where(sd > 0))
+    p = pd.Series(stats.norm.sf((series["seen"] - series["expected"]) / sd.where(sd > 0)), index=series.index)
     against_peers = (lost["ratio"] - lost["peer_ratio"]).groupby(lost["series"])
     deep = against_peers.agg(lambda gaps: (gaps.dropna() <= 0).mean() if gaps.notna().any() else 0.0)
     beyond = (ratio >= rule.rate_ratio) & (p <= rule.p_value) & (series["has"] >= rule.min_dealers)

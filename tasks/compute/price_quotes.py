@@ -1,4 +1,4 @@
-"""Quotes as shares of the list price, and what peers quote for the same model in the same time (domain.md section 5)."""
+"""Quotes as shares of the list price; what peers quote for the same model in the same time (domain.md section 5)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ from tasks.compute.days import month_of
 
 Floats = npt.NDArray[np.float64]
 
+#: The fields of a lead that ``quotes`` reads.
+QUOTE_FIELDS = (
+    "dealer_id",
+    "series",
+    "model",
+    "quoted_at",
+    "visited_at",
+    "created_at",
+    "list_price",
+    "quoted_price",
+)
 MAD_TO_SD = 1.4826
 _LARGEST = 5  # groups of this many quotes or more are compared with each other
 _LIST_AGREES = 0.01  # list prices of a model that differ by more say nothing about a row without one
@@ -131,10 +142,10 @@ def dealer_spread(known: pd.DataFrame, rules: PriceRules) -> pd.DataFrame:
     """The spread of quotes within series and week per dealer: quotes, spread, usual, q_value, beyond.
 
     Each quote is taken as its distance from what the network quotes for the model in the month, so that the models of a
-    series compare and one dealer's quotes suffice; ``known`` should hold no quotes that are dear by the mark-up rule, which
-    other dealers' mark-ups would hide this in. ``spread``: pooled standard deviation of these distances within
-    series and week; ``usual``: its median over the dealers. Tested against the usual one with a chi-square on its degrees of freedom, allowing for how much dealers differ anyway;
-    q_value by Benjamini-Hochberg over the dealers. Dealers with fewer than ``min_quotes`` comparable quotes are left out.
+    series compare and one dealer's quotes suffice; ``known`` should hold no quotes that are dear by the mark-up rule,
+    which would pass for spread. ``spread``: pooled standard deviation of these distances within series and week;
+    ``usual``: its median over the dealers. Tested against the usual one with a chi-square on its degrees of freedom,
+    allowing for how much dealers differ anyway; q_value by Benjamini-Hochberg over the dealers. Dealers with fewer than ``min_quotes`` comparable quotes are left out.
     """
     rule = rules.inconsistent_promotion
     columns = ["quotes", "spread", "usual", "q_value", "beyond"]

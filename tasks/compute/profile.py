@@ -1,7 +1,7 @@
 """The profile of defeated against won customers: which values of which attributes separate them (domain.md section 8).
 
-Closing-month base: leads that closed in the cycle and count in rates. A value is compared with the rest of its attribute
-within the same scope; many tests at once are corrected (Benjamini-Hochberg over all attributes and values of a scope).
+Closing-month base: leads that closed in the cycle and count in rates. A value is compared with the rest of its
+attribute within the same scope; many tests at once are corrected (Benjamini-Hochberg over all attributes and values of a scope).
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def profile_table(
     - lift: close rate of the value / close rate of the scope (1: as all; 1.2: closes a fifth more often); missing where
       the scope won nothing; lift_lo90, lift_hi90 its 90 % interval (log scale; missing without both won and defeated)
     - won_share, defeated_share: the value's share among won and among defeated customers of the scope
-    - p_value: two-sided test of the value's close rate against the rest of its attribute (two proportions, N - 1), where
-      all four expected counts reach ``min_expected``; q_value: corrected over the scope's attributes and values
+    - p_value: two-sided test of the value's close rate against the rest of its attribute (two proportions, N - 1),
+      where all four expected counts reach ``min_expected``; q_value: corrected over the scope's attributes and values
     - missing: message that says why there is no test, empty where there is one
     """
     values = attribute_values(closed, rules)
@@ -110,7 +110,7 @@ def _scope_attribute(
     place = ids.cat.codes.to_numpy().astype("int64") * width + values.cat.codes.to_numpy()
     size = len(ids.cat.categories) * width
     n = np.bincount(place[named], minlength=size).astype("float64")
-    x = np.bincount(place[named], weights=won[named], minlength=size)
+    x = np.bincount(place[named], weights=won[named], minlength=size).astype("float64")
     whole_n, whole_x = (np.repeat(part.reshape(-1, width).sum(axis=1), width) for part in (n, x))
     p, missing = _test(n, x, whole_n, whole_x, rules.sample.min_expected)
     lift, low, high = _lift(n, x, whole_n, whole_x)

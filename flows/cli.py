@@ -17,8 +17,8 @@ from typer.exceptions import Abort, TyperException
 from flows.helping import Command, Group, usage_error
 from flows.reader import reader_locale
 from models.errors import ExitCode, UserError
-from models.messages import text
 from models.home import HOME_VARIABLE, home_from
+from models.messages import text
 
 INTERRUPTED = 130  # what shells answer for Ctrl-C
 
@@ -107,6 +107,18 @@ def status(home: Home = None) -> None:  # noqa: D103
     from flows.commands.workspace import show_status  # noqa: PLC0415
 
     show_status(home_from(home))
+
+
+@app.command(**_told("corrections"))
+def corrections(  # noqa: D103
+    files: Annotated[list[Path], typer.Argument(help=_t("corrections.files"), metavar="FILE...")],
+    dealer: Annotated[str, typer.Option("--dealer", help=_t("corrections.dealer"))] = "",
+    actor: Annotated[str, typer.Option("--actor", help=_t("corrections.actor"))] = "",
+    home: Home = None,
+) -> None:
+    from flows.commands.corrections import take_corrections  # noqa: PLC0415
+
+    raise typer.Exit(take_corrections(home_from(home), files, dealer, actor or "platform"))
 
 
 @app.command(**_told("export"))

@@ -1,4 +1,4 @@
-"""What people see of data quality: each dealer's quality page and correction workbook, the Data Docs, the gate table."""
+"""What people see of data quality: dealers' quality pages and correction workbooks, the Data Docs, the gate table."""
 
 from __future__ import annotations
 

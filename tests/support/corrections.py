@@ -13,7 +13,8 @@ from tasks.results import Results
 
 CYCLE = Cycle("2025-03", datetime(2025, 4, 30))
 DEALERS = "dealer_id,name,region_id,region_name\nD1,Store 1,R1,North\nD2,Store 2,R1,North\nD3,Store 3,R2,South\n"
-LEADS = """lead_id,dealer_id,customer_name,phone,series,created_at,status,ordered_at,defeated_at,age,budget,consultant_id,source
+COLUMNS = "lead_id,dealer_id,customer_name,phone,series,created_at,status,ordered_at,defeated_at,age,budget"
+LEADS = f"""{COLUMNS},consultant_id,source
 L1,D1,张三,13800000001,S1,2025-03-01,open,,,30,,C1,web
 L2,D1,李四,13800000002,S1,2025-03-02,defeated,,2025-03-20,300,-5,C1,web
 L3,D1,王五,13800000003,=S1+1,2025-03-03 10:20:30,won,,,31,,C1,web

@@ -144,10 +144,7 @@ def _base(defeats: pd.DataFrame, leads: pd.DataFrame, months: Sequence[str]) -> 
 
 def _quoted(leads: pd.DataFrame, rows: pd.DataFrame, months: Sequence[str]) -> pd.DataFrame:
     """The quotes of the months, and those of the price defeats whenever they were made; index: place in leads."""
-    asked = leads[
-        ["dealer_id", "series", "model", "quoted_at", "visited_at", "created_at", "list_price", "quoted_price"]
-    ]
-    numbered = asked.set_axis(np.arange(len(leads)))
+    numbered = leads[list(QUOTE_FIELDS)].set_axis(np.arange(len(leads)))
     recent = numbered["created_at"] >= pd.Timestamp(months[0]) - pd.DateOffset(months=len(months))
     priced = numbered["quoted_price"].notna() | numbered["list_price"].notna()
     keep = (recent & priced).to_numpy(dtype=bool, copy=True)
@@ -300,12 +297,13 @@ def _positioned(figures: pd.DataFrame, open_rows: pd.Series, closed: pd.DataFram
     share = table["closed"] / other.where(other > 0)
     table = table.assign(expected=share * other_lost, doubt=share**2 * other_lost, seen=table["lost"].where(other > 0))
     table = table.assign(has=table["lost"] > 0, sells=table["closed"] > 0)
-    series = table.groupby("series")[["expected", "doubt", "seen", "has", "sells"]].sum()
+    series = table.groupby("series")[["expected", "doubt", "seen", "has", "sells"]].sum().astype("float64")
     ratio = series["seen"] / series["expected"].where(series["expected"] > 0)
-    sd = np.sqrt(series["expected"] + series["doubt"])
-    p = pd.Series(stats.norm.sf((series["seen"] - series["expected"]) / sd.where(sd > 0)), index=series.index)
+    series = series.assign(sd=np.sqrt(series["expected"] + series["doubt"]))
+    z = (series["seen"] - series["expected"]) / series["sd"].where(series["sd"] > 0)
+    p = pd.Series(stats.norm.sf(z), index=series.index)
     against_peers = (lost["ratio"] - lost["peer_ratio"]).groupby(lost["series"])
-    deep = against_peers.agg(lambda gaps: (gaps.dropna() <= 0).mean() if gaps.notna().any() else 0.0)
+    deep = against_peers.agg(lambda gaps: float((gaps.dropna() <= 0).mean()) if gaps.notna().any() else 0.0)
     beyond = (ratio >= rule.rate_ratio) & (p <= rule.p_value) & (series["has"] >= rule.min_dealers)
     beyond &= series["has"] >= rule.dealer_share * series["sells"]
     beyond &= deep.reindex(series.index).fillna(0.0) >= rule.deep_share

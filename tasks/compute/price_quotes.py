@@ -145,7 +145,8 @@ def dealer_spread(known: pd.DataFrame, rules: PriceRules) -> pd.DataFrame:
     series compare and one dealer's quotes suffice; ``known`` should hold no quotes that are dear by the mark-up rule,
     which would pass for spread. ``spread``: pooled standard deviation of these distances within series and week;
     ``usual``: its median over the dealers. Tested against the usual one with a chi-square on its degrees of freedom,
-    allowing for how much dealers differ anyway; q_value by Benjamini-Hochberg over the dealers. Dealers with fewer than ``min_quotes`` comparable quotes are left out.
+    allowing for how much dealers differ anyway; q_value by Benjamini-Hochberg over the dealers. Dealers with fewer than
+    ``min_quotes`` comparable quotes are left out.
     """
     rule = rules.inconsistent_promotion
     columns = ["quotes", "spread", "usual", "q_value", "beyond"]

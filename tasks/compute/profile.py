@@ -1,7 +1,8 @@
 """The profile of defeated against won customers: which values of which attributes separate them (domain.md section 8).
 
 Closing-month base: leads that closed in the cycle and count in rates. A value is compared with the rest of its
-attribute within the same scope; many tests at once are corrected (Benjamini-Hochberg over all attributes and values of a scope).
+attribute within the same scope; many tests at once are corrected (Benjamini-Hochberg over all attributes and values of
+a scope).
 """
 
 from __future__ import annotations

@@ -141,16 +141,16 @@ class Group(TyperGroup):
         formatter.write(help_page(self, ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command to run; raises UsageProblem naming near ones when there is none of that name."""
+        """The command to run; raises UsageMistakeError naming near ones when there is none of that name."""
         if args[0] not in self.commands and not args[0].startswith("-"):
             near = get_close_matches(args[0], self.commands, n=2)
-            raise UsageProblem(
+            raise UsageMistakeError(
                 "cli.usage.no_command", name=args[0], near=", ".join(near) or "-", command=ctx.command_path
             )
         return super().resolve_command(ctx, args)
 
 
-class UsageProblem(UserError):
+class UsageMistakeError(UserError):
     """A command line that names what there is not."""
 
 

@@ -1,4 +1,4 @@
-"""What a run shows on the screen: one line a step as it ends, and the account of rows after the check."""
+"""What a run shows on the screen: one line a step as it ends, and below it what the reader must know of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from models.enums import PointState
 _MARKS = {PointState.FINISHED: "✓", PointState.SKIPPED: "·", PointState.WITH_PROBLEMS: "!"}
 
 
+NOTICES_SHOWN = 6
+NOTICE_WIDTH = 150
+_said: set[str] = set()  # a command that runs several cycles says each notice once
+
+
 def show_step(ref: RunRef, report: StepReport) -> None:
     """One line: step, time, figures; below it what could not be served."""
     locale = reader_locale()
@@ -19,5 +24,18 @@ def show_step(ref: RunRef, report: StepReport) -> None:
     console().print(f"{mark} {ref.cycle:7} {report.step.label(locale)}  {state}  {figures}", markup=False)
     for problem in report.problems:
         console().print(f"    {problem}", style="yellow", markup=False)
+    _notices(report)
     for failure in report.failures:
         console().print(f"    {failure.dealer_id}: {t('progress.failed_dealer')}", style="yellow", markup=False)
+
+
+def _notices(report: StepReport) -> None:
+    """The first few notices, shortened; all of them stand in the record of the step."""
+    fresh = [notice for notice in report.notices if notice not in _said]
+    _said.update(fresh)
+    for notice in fresh[:NOTICES_SHOWN]:
+        short = notice if len(notice) <= NOTICE_WIDTH else f"{notice[: NOTICE_WIDTH - 1]}…"
+        console().print(f"    {short}", style="dim", markup=False)
+    if len(fresh) > NOTICES_SHOWN:
+        more = len(fresh) - NOTICES_SHOWN
+        console().print(f"    {t('progress.more', count=more, step=report.step)}", style="dim", markup=False)

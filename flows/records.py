@@ -6,8 +6,6 @@ paths only, so that neither frames nor personal data ever become Prefect paramet
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import socket
 import uuid
@@ -20,18 +18,19 @@ from typing import Any
 
 from prefect.states import State
 
+from flows.locking import workspace_lock
+from flows.sweeping import INTERRUPTED, close_dead_runs
 from models import ledger
 from models.database import Database
 from models.enums import PointState, Step
-from models.errors import BusyError, NotAvailableError, RunFailedError, UserError
+from models.errors import NotAvailableError, RunFailedError, UserError
 from models.facts import Cycle
+from models.messages import text
 from models.schemas import DealerOutcome
 from models.workspace import Workspace, home_from
 from tasks.job import DealerFailure, Job, Outcome
 from tasks.results import Results, fingerprint
 from tasks.settling import received_fingerprints, settle_cycle, standards_fingerprint
-
-LOCK_FILE = "run.lock"
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class RunRef:
     source: str
     mapping: str
     cycle: str = ""
-    as_of: str = ""  # ISO time
+    as_of: str = ""  # ISO time; before ingest only where the caller names one
     version: str = ""
 
     @property
@@ -70,6 +69,7 @@ class StepReport:
     failures: tuple[DealerFailure, ...] = ()
     dealers: int = 0
     problems: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -91,29 +91,20 @@ def listening(listener: Listener) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-@contextmanager
-def workspace_lock(home: Path) -> Iterator[None]:
-    """Only one run at a time in a workspace; raises BusyError naming the process that holds it."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / LOCK_FILE).open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = json.loads(lock.read() or "{}")
-            raise BusyError("run.busy", pid=holder.get("pid", "?"), since=holder.get("since", "?")) from None
-        lock.seek(0)
-        lock.truncate()
-        lock.write(json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}))
-        lock.flush()
-        yield
-
-
 def _flow_run_id() -> str | None:
     from prefect.runtime import flow_run  # noqa: PLC0415
 
     identifier = flow_run.id
     return str(identifier) if identifier else None
+
+
+def _why(workspace: Workspace, error: BaseException) -> str:
+    """Why a run or step ended, as it is remembered: what the user can mend in words, a defect by its kind."""
+    if isinstance(error, UserError):
+        return error.text(workspace.settings.locale)
+    if isinstance(error, Exception):
+        return type(error).__name__
+    return text(INTERRUPTED, workspace.settings.locale)
 
 
 def _now() -> datetime:
@@ -158,6 +149,7 @@ class CycleRun:
         )
         for report in self.reports:  # steps that ended before the cycle had a name
             _record(self.ref, report)
+            self.ref.job().results.finish(report.step, (), report.counts, report.notices)
 
     def conclude(self) -> State[RunRef]:
         """Publish the results and answer the run's final state by the stated rule (see ``flows.closed_loop``)."""
@@ -185,18 +177,18 @@ def cycle_run(cycle: str, source: str, mapping: str, as_of: datetime | None) -> 
         workspace.create()
         db = Database.of(workspace)
         db.migrate()
+        close_dead_runs(db, workspace.settings.locale)
         named = source or workspace.settings.cycle_source
         if not named:
             raise NotAvailableError("run.no_source")
-        ref = RunRef(str(home), uuid.uuid4().hex, named, mapping, cycle)
+        ref = RunRef(str(home), uuid.uuid4().hex, named, mapping, cycle, as_of.isoformat() if as_of else "")
         run = CycleRun(ref, as_of, [])
         with listening(lambda _, report: run.reports.append(report)):
             try:
                 yield run
             except BaseException as error:
                 if run.ref.version:
-                    note = error.key if isinstance(error, UserError) else type(error).__name__
-                    ledger.close_run(db, run.ref.run_id, PointState.FAILED, at=_now(), message=note)
+                    ledger.close_run(db, run.ref.run_id, PointState.FAILED, at=_now(), message=_why(workspace, error))
                 raise
 
 
@@ -216,12 +208,19 @@ def keep(ref: RunRef, step: Step, work: Callable[[], Outcome], *, resumable: boo
         outcome = work()
     except BaseException as error:
         if ref.version:
-            note = error.key if isinstance(error, UserError) else type(error).__name__
-            _point(ref, step, PointState.FAILED, _now(), note=note)
+            _point(ref, step, PointState.FAILED, _now(), note=_why(ref.workspace, error))
         raise
     state = PointState.WITH_PROBLEMS if outcome.failures or outcome.problems else PointState.FINISHED
     report = StepReport(
-        step, state, started, _now(), dict(outcome.counts), outcome.failures, outcome.dealers, outcome.problems
+        step,
+        state,
+        started,
+        _now(),
+        dict(outcome.counts),
+        outcome.failures,
+        outcome.dealers,
+        outcome.problems,
+        outcome.notices,
     )
     if ref.version:
         _record(ref, report)
@@ -229,7 +228,7 @@ def keep(ref: RunRef, step: Step, work: Callable[[], Outcome], *, resumable: boo
     if outcome.dealers and len(outcome.failures) > limit * outcome.dealers:
         raise RunFailedError("run.too_many_failed", step=step, failed=len(outcome.failures), dealers=outcome.dealers)
     if results is not None:
-        results.finish(step, outcome.outputs, outcome.counts)
+        results.finish(step, outcome.outputs, outcome.counts, outcome.notices)
     return _tell(ref, report)
 
 

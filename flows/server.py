@@ -23,6 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import psutil
+
+from flows.sweeping import crash_dead_prefect_runs, run_tags
 from models.errors import SettingsError
 from models.workspace import Workspace
 
@@ -55,18 +58,32 @@ CLIENT_SETTINGS = {
 }
 
 
+_children: dict[int, subprocess.Popen[bytes]] = {}  # servers this process started, to be reaped
+
+
 @dataclass(frozen=True)
 class Server:
-    """A Prefect API in use; ``process`` is set when this command started it."""
+    """A Prefect API in use; ``pid`` is that of the embedded server, 0 for one the settings name."""
 
     url: str
-    process: subprocess.Popen[bytes] | None = None
+    pid: int = 0
+    started: float = 0.0  # when the process was made (seconds since 1970): a pid alone may be another process by now
     log: Path | None = None
+    fresh: bool = False  # started by this command
 
     @property
     def ui(self) -> str:
         """Address of Prefect's pages."""
         return self.url.removesuffix("/api")
+
+    def process(self) -> psutil.Process | None:
+        """The process of an embedded server while it lives."""
+        try:
+            process = psutil.Process(self.pid)
+            same = self.pid != 0 and abs(process.create_time() - self.started) < 1
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
 
 
 def healthy(url: str, timeout: float = 1.0) -> bool:
@@ -104,14 +121,14 @@ def use_api(workspace: Workspace, url: str) -> None:
     os.environ["PREFECT_API_URL"] = url
 
 
-def launch(workspace: Workspace, port: int | None = None, host: str = HOST) -> Server:
+def launch(workspace: Workspace, port: int = 0, host: str = HOST) -> Server:
     """Start a server process and return at once; ``wait_until_ready`` waits for it."""
     workspace.prefect.mkdir(parents=True, exist_ok=True)
     workspace.logs.mkdir(parents=True, exist_ok=True)
-    port = port or free_port()
     log = workspace.logs / "prefect-server.log"
+    port = port or free_port()
     with log.open("ab") as out:
-        process = subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)],
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -119,105 +136,146 @@ def launch(workspace: Workspace, port: int | None = None, host: str = HOST) -> S
             env=server_environment(workspace),
             start_new_session=True,  # Ctrl-C reaches us alone: the server must outlive the drain
         )
-    return Server(f"http://{host}:{port}/api", process, log)
+    started = psutil.Process(child.pid).create_time()
+    _children[child.pid] = child
+    return Server(f"http://{host}:{port}/api", child.pid, started, log, fresh=True)
 
 
 def wait_until_ready(server: Server, timeout: float = START_TIMEOUT_S) -> None:
     """Wait for the server to answer; raises SettingsError naming its log when it stops or stays silent."""
     until = time.monotonic() + timeout
     while not healthy(server.url):
-        stopped = server.process is not None and server.process.poll() is not None
-        if stopped or time.monotonic() > until:
+        if server.process() is None or time.monotonic() > until:
             raise SettingsError("server.not_started", log=server.log or server.url)
         time.sleep(0.1)
 
 
 def stop(server: Server) -> None:
-    """Stop a server this command started; a reused one stays."""
-    if server.process is None or server.process.poll() is not None:
+    """Stop an embedded server and what it started."""
+    process = server.process()
+    if process is None:
         return
-    server.process.terminate()
-    try:
-        server.process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        server.process.kill()
-        server.process.wait()
+    family = [process, *process.children(recursive=True)]
+    process.terminate()
+    _, left = psutil.wait_procs(family, STOP_TIMEOUT_S)
+    for one in left:
+        one.kill()
+    psutil.wait_procs(left, STOP_TIMEOUT_S)
+    if child := _children.pop(server.pid, None):
+        child.wait(STOP_TIMEOUT_S)
 
 
 @contextmanager
-def _only_one(file: Path) -> Iterator[IO[str]]:
-    file.parent.mkdir(parents=True, exist_ok=True)
+def _held(file: Path, how: int) -> Iterator[IO[str]]:
     with file.open("a+", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, how)
         yield lock
 
 
-def _named_in(file: Path) -> str | None:
+def _running(state: Path) -> Server | None:
+    """The server another command of this workspace named, if its process lives (it may not answer yet)."""
     try:
-        url = json.loads(file.read_text("utf-8"))["url"]
-    except (OSError, ValueError, KeyError):
+        said = json.loads(state.read_text("utf-8"))
+        server = Server(said["url"], said["pid"], said["started"], Path(said["log"]))
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return url if isinstance(url, str) and healthy(url) else None
+    return server if said.get("host") == socket.gethostname() and server.process() is not None else None
+
+
+def _write(state: Path, server: Server) -> None:
+    said = {"url": server.url, "pid": server.pid, "started": server.started, "log": str(server.log)}
+    state.write_text(json.dumps(said | {"host": socket.gethostname()}), "utf-8")  # read under the guard only
+
+
+@contextmanager
+def embedded_server(workspace: Workspace, host: str = HOST, port: int = 0) -> Iterator[Server]:
+    """The workspace's own server: the one running already, else a new child; who leaves last stops it.
+
+    Every command that uses it holds a shared lock, so that the one that started it may end before the others, and one
+    left behind by a killed command is taken over. The caller waits with ``wait_until_ready``.
+    """
+    folder = workspace.prefect
+    folder.mkdir(parents=True, exist_ok=True)
+    state, guard = folder / "server.json", folder / "server.lock"
+    with _held(folder / "server.users", fcntl.LOCK_UN) as users:
+        with _held(guard, fcntl.LOCK_EX):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            server = _running(state)
+            if server is None:
+                server = launch(workspace, port, host)
+                _write(state, server)
+        try:
+            yield server
+        finally:
+            with _held(guard, fcntl.LOCK_EX):
+                if _nobody_else(users):
+                    stop(server)
+                    state.unlink(missing_ok=True)
+
+
+def _nobody_else(users: IO[str]) -> bool:
+    """Whether no other command uses the server; gives up our own claim to it either way."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager
 def prefect_api(workspace: Workspace) -> Iterator[Server]:
     """The Prefect API a run of this workspace uses, for the time of the ``with`` block.
 
-    The settings' API when one is named, else the server another command of this workspace runs, else a child of this
-    process that is drained and stopped at the end. Raises SettingsError when none can be reached or started.
+    The settings' API when one is named, else the workspace's own server, drained before it is stopped. Raises
+    SettingsError when none can be reached or started.
     """
     named = workspace.settings.prefect_api_url
     if named:
         if not healthy(named, timeout=10):
             raise SettingsError("server.not_reached", url=named)
         use_api(workspace, named)
-        with _recorded(workspace):
+        with recorded(workspace, Server(named)):
             yield Server(named)
         return
-    state = workspace.prefect / "server.json"
-    with _only_one(workspace.prefect / "server.lock"):
-        url = _named_in(state)
-        server = Server(url) if url else launch(workspace)
+    with embedded_server(workspace) as server:
         use_api(workspace, server.url)
-        if server.process is not None:
-            state.write_text(json.dumps({"url": server.url, "pid": server.process.pid}), "utf-8")
-    try:
         # Prefect's own import takes about as long as the server needs to answer.
         import prefect.main  # noqa: F401, PLC0415
 
         wait_until_ready(server)
-        with _recorded(workspace):
+        with recorded(workspace, server):
             yield server
-    finally:
-        stop(server)
-        if server.process is not None:
-            state.unlink(missing_ok=True)
 
 
-def _to_log_file(log: Path) -> None:
+def log_to_file(log: Path) -> None:
     """Prefect's own lines (with the tracebacks of failed runs) go to a file; what the reader must know, we say."""
     from prefect.logging.configuration import setup_logging  # noqa: PLC0415
 
     setup_logging()  # otherwise done at the first run, which would bring the console back
     log.parent.mkdir(parents=True, exist_ok=True)
-    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "prefect"]:
-        logger = logging.getLogger(name)
-        for handler in [handler for handler in logger.handlers if "Console" in type(handler).__name__]:
-            logger.removeHandler(handler)
-            file = logging.FileHandler(log, encoding="utf-8", delay=True)
-            file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-            logger.addHandler(file)
+    file = logging.FileHandler(log, encoding="utf-8", delay=True)
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    loggers = [logging.root, *(logging.getLogger(name) for name in logging.root.manager.loggerDict)]
+    for logger in loggers:
+        for handler in list(logger.handlers):
+            if type(handler).__module__.startswith("prefect.") and isinstance(handler, logging.StreamHandler):
+                logger.removeHandler(handler)
+                logger.addHandler(file)
 
 
 @contextmanager
-def _recorded(workspace: Workspace) -> Iterator[None]:
-    """Runs inside lose no record, and pay no second per subflow for Prefect's heartbeat thread."""
+def recorded(workspace: Workspace, server: Server) -> Iterator[None]:
+    """Runs inside are tagged with this process, lose no record, and pay no second per subflow for a heartbeat.
+
+    What dead processes left running in Prefect's history is ended first.
+    """
+    from prefect import tags  # noqa: PLC0415
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415
 
-    _to_log_file(workspace.logs / "runs.log")
+    log_to_file(workspace.logs / "runs.log")
+    crash_dead_prefect_runs(fresh=server.fresh)
     try:
-        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), tags(*run_tags()):
             yield
     finally:
         drain()
@@ -226,7 +284,7 @@ def _recorded(workspace: Workspace) -> Iterator[None]:
 def drain(timeout: float = DRAIN_TIMEOUT_S) -> int:
     """Deliver what this process still has to tell the server and wait until it has written it down.
 
-    Returns the number of task runs the server knows; the count is stable and none is pending or running then.
+    Returns the number of this process's task runs the server knows; it is stable and none is pending or running then.
     """
     from prefect.client.orchestration import get_client  # noqa: PLC0415
     from prefect.events.worker import EventsWorker  # noqa: PLC0415
@@ -235,15 +293,16 @@ def drain(timeout: float = DRAIN_TIMEOUT_S) -> int:
     EventsWorker.drain_all()
     APILogWorker.drain_all()
     until = time.monotonic() + timeout
-    unfinished = {"task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
+    ours = {"tags": {"all_": list(run_tags())}}
+    unfinished = ours | {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}
     with get_client(sync_client=True) as client:
 
-        def count(body: dict[str, object]) -> int:
-            return int(client._client.post("/task_runs/count", json=body).json())
+        def count(runs: dict[str, object]) -> int:
+            return int(client._client.post("/task_runs/count", json={"task_runs": runs}).json())
 
         seen, since = -1, time.monotonic()
         while time.monotonic() < until:
-            now = count({})
+            now = count(ours)
             if now != seen:
                 seen, since = now, time.monotonic()
             elif time.monotonic() - since > STABLE_S and count(unfinished) == 0:

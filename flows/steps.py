@@ -7,6 +7,7 @@ the same functions without a server. Steps get ids and paths only.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -59,7 +60,8 @@ def receive_exports(ref: RunRef) -> StepReport:
 
     @task(name="receive", cache_policy=NO_CACHE, persist_result=False)
     def run() -> Outcome:
-        return receive(ref.workspace, ref.source, ref.mapping, reader_locale())
+        as_of = datetime.fromisoformat(ref.as_of) if ref.as_of else None
+        return receive(ref.workspace, ref.source, ref.mapping, reader_locale(), datetime.now(UTC), as_of)
 
     return keep(ref, Step.INGEST, run, resumable=False)
 

@@ -39,7 +39,8 @@ class Content:
 def clean_header(cells: Sequence[str], file: str) -> tuple[list[str], list[Notice]]:
     """Unique column names out of header cells: trimmed, line breaks as blanks, nameless and repeated ones numbered.
 
-    A second ``电话`` becomes ``电话.2``, a nameless third column ``column_3``; repeated names are told in a notice.
+    A second ``电话`` becomes ``电话.2``, a nameless third column ``column_3``; repeated and trimmed names are told in
+    notices, because other programs will not find the column by the name seen on the screen.
     """
     names: list[str] = []
     repeated: list[str] = []
@@ -55,8 +56,9 @@ def clean_header(cells: Sequence[str], file: str) -> tuple[list[str], list[Notic
             name = numbered
             taken.add(name)
         names.append(name)
-    told = ", ".join(dict.fromkeys(repeated))
-    return names, [Notice("ingest.repeated_column", {"file": file, "columns": told})] if repeated else []
+    trimmed = [cell.strip(_BLANKS) for cell in cells if cell.strip(_BLANKS) and cell != cell.strip(_BLANKS)]
+    found = {"ingest.repeated_column": dict.fromkeys(repeated), "ingest.trimmed_column": dict.fromkeys(trimmed)}
+    return names, [Notice(key, {"file": file, "columns": ", ".join(told)}) for key, told in found.items() if told]
 
 
 def without_blank_rows(frame: pd.DataFrame) -> pd.DataFrame:

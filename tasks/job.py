@@ -51,3 +51,4 @@ class Outcome:
     failures: tuple[DealerFailure, ...] = ()
     dealers: int = 0  # dealers tried, the denominator of the failed share
     problems: tuple[str, ...] = ()  # messages about broken files and the like; they make the run end "with problems"
+    notices: tuple[str, ...] = ()  # what the reader should know and nobody need mend: tables that are not there, ...

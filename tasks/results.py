@@ -113,17 +113,24 @@ class Results:
     def finished(self, step: str) -> dict[str, Any] | None:
         """The record a finished step left, if every file it names is still there unchanged; else None."""
         try:
-            record: dict[str, Any] = json.loads((self.folder / "steps" / f"{step}.json").read_text("utf-8"))
+            record: dict[str, Any] = json.loads(self.record(step).read_text("utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return None
         outputs: dict[str, str] = record["outputs"]
         whole = all(self.has(name) and file_checksum(self.path(name)) == known for name, known in outputs.items())
         return record if whole else None
 
-    def finish(self, step: str, outputs: tuple[str, ...], counts: Mapping[str, object]) -> None:
-        """Record that ``step`` is done with these result files."""
-        record = {"outputs": {name: file_checksum(self.path(name)) for name in outputs}, "counts": dict(counts)}
-        write_text(self.folder / "steps" / f"{step}.json", json.dumps(record, ensure_ascii=False, indent=1))
+    def finish(
+        self, step: str, outputs: tuple[str, ...], counts: Mapping[str, object], notices: Collection[str] = ()
+    ) -> None:
+        """Record that ``step`` is done with these result files, and what was said of it."""
+        sums = {name: file_checksum(self.path(name)) for name in outputs}
+        record = {"outputs": sums, "counts": dict(counts), "notices": list(notices)}
+        write_text(self.record(step), json.dumps(record, ensure_ascii=False, indent=1))
+
+    def record(self, step: str) -> Path:
+        """The file in which a finished step is recorded."""
+        return self.folder / "steps" / f"{step}.json"
 
     def publish(self, cycle: Cycle) -> None:
         """Make this the version that exports and pages show."""

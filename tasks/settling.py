@@ -22,11 +22,12 @@ def settle_cycle(workspace: Workspace, name: str, as_of: datetime | None) -> Cyc
 
     Raises NotAvailableError when the received data has no usable date and the caller left either open.
     """
-    moment = as_of or _end_of_received(workspace)
+    moment = as_of or end_of_received(workspace)
     return Cycle(name or _last_complete_month(moment.date()), moment)
 
 
-def _end_of_received(workspace: Workspace) -> datetime:
+def end_of_received(workspace: Workspace) -> datetime:
+    """The last moment the received data knows of; raises NotAvailableError when it has no usable date."""
     lake = Lake(workspace.lake, workspace.key())
     tables = {
         table: lake.read("received", table, columns=times)

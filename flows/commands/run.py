@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from datetime import datetime, time
 from pathlib import Path
 
 from flows.commands.screen import console, say, t
+from flows.commands.workspace import opened
+from flows.locking import refuse_when_busy
 from flows.reader import reader_locale
 from flows.server import prefect_api
-from models.errors import ExitCode, SourceError, UserError
-from models.workspace import HOME_VARIABLE, Workspace
+from models.errors import ExitCode, NotAvailableError, SourceError, UserError
+from models.home import HOME_VARIABLE
 
 _CYCLE = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
@@ -41,20 +44,32 @@ def moment_named(as_of: str) -> datetime | None:
 
 
 def run_cycles(home: Path, source: Path | None, mapping: Path | None, cycle: str, as_of: str) -> int:
-    """Run the named cycles one after the other; answers the worst exit code."""
+    """Run the named cycles one after the other; answers the worst exit code.
+
+    What can be known to be wrong is said before a server is started: the source, the settings, the database, another
+    run in the workspace.
+    """
     cycles, moment = cycles_named(cycle), moment_named(as_of)
     for path in (source, mapping):
         if path is not None and not path.exists():
             raise SourceError("run.source_missing", source=path)
-    workspace = Workspace.open(home)
-    workspace.create()
+    workspace = opened(home)
+    if source is None and not workspace.settings.cycle_source:
+        raise NotAvailableError("run.no_source")
+    refuse_when_busy(home)
     os.environ[HOME_VARIABLE] = str(home)
+    signal.signal(signal.SIGTERM, interrupt)
     code = ExitCode.OK
     with prefect_api(workspace) as server:
         say("run.pages", url=server.ui)
         for name in cycles:
             code = max(code, run_one(home, str(source.absolute()) if source else "", mapping, name, moment))
     return int(code)
+
+
+def interrupt(_number: int, _frame: object) -> None:
+    """SIGTERM ends a command as Ctrl-C does: finished steps are kept, the embedded server is stopped."""
+    raise KeyboardInterrupt
 
 
 def run_one(home: Path, source: str, mapping: Path | None, cycle: str, as_of: datetime | None) -> ExitCode:
@@ -75,7 +90,7 @@ def run_one(home: Path, source: str, mapping: Path | None, cycle: str, as_of: da
         error = state.result(raise_on_failure=False)
         if isinstance(error, UserError):
             console().print(error.text(reader_locale()), style="red", markup=False)
-            return error.exit_code if error.exit_code is not ExitCode.BAD_INPUT else ExitCode.BAD_INPUT
+            return error.exit_code
         raise error if isinstance(error, BaseException) else RuntimeError(str(state))
     ref = state.result()
     say("run.done", cycle=ref.cycle, page=home / "reports" / ref.cycle / f"index.{reader_locale()}.html")

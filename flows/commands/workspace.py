@@ -7,15 +7,40 @@ from pathlib import Path
 from flows.commands.screen import console, say, show_table, t
 from flows.reader import reader_locale
 from models.errors import SettingsError
-from models.settings import SETTINGS_FILE, Settings
+from models.settings import KEY_FILE, SETTINGS_FILE, Settings
 from models.workspace import Workspace
 
 
 def existing(home: Path) -> Workspace:
     """The workspace at ``home``; raises SettingsError with the remedy when there is none."""
-    if not home.is_dir():
+    if not home.is_dir() or not any(home.iterdir()):
         raise SettingsError("settings.no_workspace", home=home)
     return Workspace.open(home)
+
+
+def opened(home: Path) -> Workspace:
+    """The workspace at ``home`` with what it lacks made, its key and its database tried.
+
+    Raises SettingsError naming what cannot be written, read or reached.
+    """
+    from models.database import Database  # noqa: PLC0415
+
+    workspace = Workspace.open(home)
+    _made(workspace)
+    workspace.key()
+    Database.of(workspace).migrate()
+    return workspace
+
+
+def _made(workspace: Workspace) -> list[Path]:
+    """Make what the workspace lacks; a lost key is not replaced by another, which would fit none of its data."""
+    file = workspace.home / KEY_FILE
+    if workspace.settings.secret_key is None and not file.exists() and any(workspace.lake.glob("*/*/manifest.json")):
+        raise SettingsError("settings.key_lost", file=file)
+    try:
+        return workspace.create()
+    except OSError as error:
+        raise SettingsError("settings.not_writable", home=workspace.home, problem=error.strerror or error) from error
 
 
 def settings_text() -> str:
@@ -33,7 +58,7 @@ def init_workspace(home: Path) -> None:
     from models.database import Database  # noqa: PLC0415
 
     workspace = Workspace.open(home)
-    made = workspace.create()
+    made = _made(workspace)
     file = home / SETTINGS_FILE
     if not file.exists():
         file.write_text(settings_text(), "utf-8")
@@ -46,6 +71,7 @@ def init_workspace(home: Path) -> None:
 
 def show_status(home: Path) -> None:
     """The key points of the latest runs: what is done, what is late, what failed and for whom."""
+    from flows.sweeping import dead_runs  # noqa: PLC0415
     from models import ledger  # noqa: PLC0415
     from models.database import Database  # noqa: PLC0415
     from models.enums import PointState  # noqa: PLC0415
@@ -55,7 +81,7 @@ def show_status(home: Path) -> None:
     locale = reader_locale()
     db = Database.of(existing(home))
     db.migrate()
-    runs = ledger.runs(db)
+    runs, dead = ledger.runs(db), dead_runs(db)
     if not runs:
         say("status.none")
         return
@@ -80,7 +106,11 @@ def show_status(home: Path) -> None:
         for row in failed[~failed["ok"].astype(bool)].itertuples():
             console().print(f"  {row.dealer_id}: {text(row.message, locale, **row.params)}", markup=False)
         last = [run for run in runs if run.cycle == cycle][-1]
-        if last.state is PointState.FAILED:
+        if last in dead:
+            say("status.dead", pid=last.pid)
+        elif last.state is PointState.RUNNING:
+            say("status.running", pid=last.pid, since=f"{db.local(last.started_at):%m-%d %H:%M:%S}")
+        elif last.state is PointState.FAILED:
             say("status.failed", reason=last.message)
 
 

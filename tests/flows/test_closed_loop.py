@@ -9,7 +9,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from flows.records import workspace_lock
+from flows.locking import workspace_lock
 from models import ledger
 from models.database import Database
 from models.enums import PointState, Step

@@ -113,7 +113,7 @@ def test_rows_without_any_value_are_no_data_rows(tmp_path):
 def test_header_names_are_trimmed_and_made_unique(tmp_path):
     raw = read(tmp_path, "a.csv", "\ufeff 电话 ,电话,电话.2,,\u3000车 系\n1,2,3,4,5\n".encode())
     assert list(raw.frame)[:5] == ["电话", "电话.3", "电话.2", "column_4", "车 系"]
-    assert notice_keys(raw) == ["ingest.repeated_column"]
+    assert notice_keys(raw) == ["ingest.repeated_column", "ingest.trimmed_column"]
 
 
 def test_a_header_further_down(tmp_path):

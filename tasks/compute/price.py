@@ -112,9 +112,7 @@ def price_cases(
     figures = figures.join(series.reindex(columns=["series_ratio", "series_dealers", "beyond"]), on="series")
     high = open_rows & figures["beyond"].fillna(False).astype(bool) & _unsplit(figures) & ~(figures["above_peers"])
     price_class = first.mask(told, said).mask(high, "positioned_high")
-    rule = (
-        _deciding(found, first).mask((first == UNEXPLAINED) & said.notna(), "confirmed").mask(high, "positioned_high")
-    )
+    rule = _deciding(found, first).mask(told, "confirmed").mask(high, "positioned_high")
     return _result(figures.assign(price_class=price_class, rule=rule), tables)
 
 

@@ -6,8 +6,8 @@ Two ways to take the same gap apart, each adding up to it exactly, in percentage
 - gap = mix + the reasons: what the dealer loses to each beyond what the network loses on the dealer's own mix
 
 Closing-month base. The mix is what the network's rates per cell (series x source) would give on the dealer's customers,
-against the network's own rate: not the dealer's doing. The steps share what is left by their Shapley values: the average
-over all orders in which the dealer's rates could take the place of the expected ones, so that no order is preferred.
+against the network's own rate: not the dealer's doing. The steps share what is left by their Shapley values: the
+average over all orders in which the dealer's rates could take the place of the expected ones; no order is preferred.
 """
 
 from __future__ import annotations
@@ -75,20 +75,19 @@ def decompose(closed: pd.DataFrame, comparisons: pd.DataFrame, excluded: Collect
       gap = mix + steps + remaining = mix + reasons, to rounding
     - lo90, hi90: interval of the effect in points; ``basis`` posterior: shrunk_points and interval by the comparison of
       dealers (region and own mix); sampling: the dealer's own sample, or for mix the network's
-    - chance: the interval holds 0: not distinguishable from chance; rank: 1 = costs most, among steps with remaining and
-      among reasons
+    - chance: the interval holds 0: not distinguishable from chance; rank: 1 = costs most, among steps with remaining
+      and among reasons
     """
     known = closed[~closed["dealer_id"].isin(list(excluded))]
     if not len(known):
         return _typed(pd.DataFrame(columns=DECOMPOSITION_COLUMNS))
     dealer, dealers = pd.factorize(known["dealer_id"], sort=True)
-    cell, cells = pd.factorize(
-        known["series"].astype("str").fillna("") + "|" + known["source"].astype("str").fillna("")
-    )
+    series, source = (known[name].astype("str").fillna("") for name in ("series", "source"))
+    cell, cells = pd.factorize(series + "|" + source)
     pair, place = np.unique(dealer.astype("int64") * len(cells) + cell, return_inverse=True)
     of = np.divmod(pair, len(cells))  # dealer and cell of each pair that occurs
     steps = _steps(known)
-    counts = _Counts(*(np.stack([np.bincount(place, one, len(pair)) for one in part], 1) for part in steps))
+    counts = _Counts(*(_added(part, place, len(pair)) for part in steps))
     network = _shrunk(counts, of[1], len(cells))
     n = np.bincount(dealer, minlength=len(dealers)).astype("float64")
     expected = _expected(counts, network, of, len(dealers))
@@ -115,14 +114,14 @@ class _Part:
     slope: Floats  # effect on the close rate of one point more of the rate
 
 
-def _steps(known: pd.DataFrame) -> tuple[list[Floats], list[Floats]]:
+def _steps(known: pd.DataFrame) -> tuple[Floats, Floats]:
     """Per rate: which leads could take the step, which did. A test drive without a visit time counts as a visit."""
     drove = known["test_drive_at"].notna().to_numpy()
     visited = known["visited_at"].notna().to_numpy() | drove
     won = known["won"].to_numpy(dtype=bool)
     could = (np.ones(len(known), dtype=bool), visited, drove, visited & ~drove, ~visited)
     did = (visited, drove, drove & won, visited & ~drove & won, ~visited & won)
-    return [one.astype("float64") for one in could], [one.astype("float64") for one in did]
+    return np.stack(could, axis=1).astype("float64"), np.stack(did, axis=1).astype("float64")
 
 
 def _by(counts: _Counts, key: npt.NDArray[np.int64], size: int) -> _Counts:
@@ -211,9 +210,10 @@ def _step_parts(
         for place, name in enumerate(STEPS)
         if recorded[name]
     }
-    # steps nobody recorded have no effect: what they would say is in what remains
     nothing = np.full(len(n), np.nan)
-    parts["remaining", ""] = _Part(nothing, nothing, effects[:, 3:].sum(1), np.sqrt(variance[:, 3:].sum(1)), nothing)
+    rest = [place for place, name in enumerate(_RATES) if not recorded.get(name, False)]
+    effect, sd = effects[:, rest].sum(1), np.sqrt(variance[:, rest].sum(1))
+    parts["remaining", ""] = _Part(nothing, nothing, effect, sd, nothing)
     return parts
 
 
@@ -297,11 +297,11 @@ def _with_posterior(table: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFr
     judged = figures[figures["gap_points"].notna()].rename(columns={"lo90": "low", "hi90": "high"})
     joined = table.assign(indicator=name).merge(judged, on=["dealer_id", "indicator"], how="left")
     sure = joined["gap_points"].notna().to_numpy()
-    low, high = joined["slope"] * joined["low"], joined["slope"] * joined["high"]
+    low, high = ((joined["slope"] * joined[end]).to_numpy() for end in ("low", "high"))
     return table.assign(
         shrunk_points=(joined["slope"] * joined["gap_points"]).to_numpy(),
-        lo90=np.where(sure, np.minimum(low, high), table["lo90"]),
-        hi90=np.where(sure, np.maximum(low, high), table["hi90"]),
+        lo90=np.where(sure, np.fmin(low, high), table["lo90"]),
+        hi90=np.where(sure, np.fmax(low, high), table["hi90"]),
         basis=np.where(sure, "posterior", "sampling"),
     )
 
@@ -318,7 +318,9 @@ def _ranked(table: pd.DataFrame) -> pd.DataFrame:
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
     order = {"gap": 0, "mix": 1, "own": 2, "step": 3, "remaining": 4, "reason": 5}
     place = table["kind"].map(order)
-    ordered = table.assign(_place=place).sort_values(["dealer_id", "_place", "rank"], kind="stable", ignore_index=True)
+    ordered: pd.DataFrame = table.assign(_place=place).sort_values(
+        ["dealer_id", "_place", "rank"], kind="stable", ignore_index=True
+    )
     text = dict.fromkeys(("dealer_id", "region_id", "kind", "code", "basis"), "str")
     numbers = dict.fromkeys(("observed", "expected", "points", "deals", "lo90", "hi90", "shrunk_points"), "float64")
     return ordered[DECOMPOSITION_COLUMNS].astype(

@@ -12,10 +12,11 @@ from reports.words import Words, lower_is_better
 
 
 class Standing(StrEnum):
-    """Where a dealer stands in an indicator; sure when the 90 % interval of its gap leaves out zero."""
+    """Where a dealer stands: sure when the 90 % interval of its gap leaves out zero, likely by its q value."""
 
     BETTER = "better"
     WORSE = "worse"
+    LIKELY_WORSE = "likely_worse"
     CHANCE = "chance"
     UNJUDGED = "unjudged"
 
@@ -26,7 +27,7 @@ def standing(comparison: Comparison) -> Standing:
     if not comparison.enough or comparison.expected is None or low is None or high is None:
         return Standing.UNJUDGED
     if low <= 0 <= high:
-        return Standing.CHANCE
+        return Standing.LIKELY_WORSE if comparison.likely else Standing.CHANCE
     return Standing.WORSE if (low > 0) == lower_is_better(comparison.indicator) else Standing.BETTER
 
 

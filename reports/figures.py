@@ -28,6 +28,7 @@ class Comparison:
     """One indicator of a dealer against its peers over the window: all figures of the same months.
 
     ``value`` and ``expected`` are rates 0-1; gap and interval (90 %) percentage points, shrunk, value minus expected.
+    ``likely``: worse by the rule of diagnosis although the interval holds zero (its q value is small enough).
     Where ``enough`` is false, ``missing`` is the message that says why, and the rest may be None.
     """
 
@@ -43,6 +44,7 @@ class Comparison:
     peers: int
     enough: bool
     missing: str = ""
+    likely: bool = False
 
 
 @dataclass(frozen=True)

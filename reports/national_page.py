@@ -175,8 +175,10 @@ class _Builder:
 
     def late(self) -> Table:
         worst = sorted(self.figures.late, key=lambda one: (-one.days, one.plan.plan_id))[:MOST_LATE]
+        links = {one.plan.dealer_id: one.link for one in self.figures.dealers}
         return tuple(
             (
+                links.get(one.plan.dealer_id, ""),
                 one.name,
                 one.plan.plan_id,
                 self.t("late.waits_for", action=one.action.label(self.locale), owner=one.owner.label(self.locale)),
@@ -311,7 +313,7 @@ def national_page(cycle: Cycle, figures: NationalFigures, locale: str) -> Nation
         competitors=tuple(
             (
                 line.series,
-                line.brand,
+                line.brand or t("competitors.unknown"),
                 f.number(line.defeats),
                 f.number(line.previous),
                 f.words([words.reason(code) for code in line.reasons]),

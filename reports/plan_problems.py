@@ -64,6 +64,7 @@ def comparison_of(problem: Problem) -> Comparison:
         problem.q_value,
         problem.peers,
         enough=True,
+        likely=True,
     )
 
 

@@ -21,7 +21,7 @@ _CELL = {"border": 1, "border_color": "#D9DFE5"}
 _INPUT = {"border": 1, "border_color": "#C9A227", "bg_color": "#FFFBE6", "locked": False}
 _FORMATS: dict[str, dict[str, Any]] = {
     "body": {},
-    "title": {"bold": True, "font_size": 16, "text_wrap": False},
+    "title": {"bold": True, "font_size": 16},
     "part": {"bold": True, "font_size": 12, "font_color": "#0B5CAD", "bottom": 1, "bottom_color": "#0B5CAD"},
     "head": {"bold": True, "bg_color": "#E8EDF3", "border": 1, "border_color": "#C5CED8"},
     "cell": _CELL,
@@ -87,8 +87,8 @@ class Sheet:
         if last:
             self.paper.merge_range(self.row, 0, self.row, last, "", self.formats[kind])
         self.paper.write_string(self.row, 0, words[:LONGEST], self.formats[kind])
-        if kind != "title":
-            self.paper.set_row(self.row, LINE * lines(words, sum(self.widths)) + (6 if kind == "lead" else 1))
+        extra = {"title": 9, "lead": 6}.get(kind, 1)
+        self.paper.set_row(self.row, LINE * lines(words, sum(self.widths)) + extra)
         self.row += 1
 
     def gap(self) -> None:

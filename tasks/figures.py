@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,9 @@ from reports.national_figures import (
     NationalFigures,
     RegionFigures,
 )
+from reports.words import lower_is_better
 from tasks.compute.defeat_filter import defeats_of_cycle, lacking_evidence
+from tasks.compute.diagnosis import DiagnosisRules
 from tasks.compute.planning import UNDER_WAY
 from tasks.job import Job
 from tasks.planning import months_back
@@ -40,6 +43,12 @@ def _number(value: object) -> float | None:
 
 def _word(value: object) -> str:
     return "" if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]
+
+
+def _likely(row: Mapping[Hashable, Any]) -> bool:
+    """Whether diagnosis counts the row as worse than peers by its q value."""
+    worse = (row["gap_points"] > 0) == lower_is_better(str(row["indicator"]))
+    return bool(row["enough"] and worse and row["q_value"] <= DiagnosisRules().q_limit)
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,7 @@ class CycleFigures:
                 peers=int(row["peers"]),
                 enough=bool(row["enough"]),
                 missing=_word(row["missing"]),
+                likely=_likely(row),
             )
             found.setdefault(str(row["dealer_id"]), {})[one.indicator] = one
         return found
@@ -252,7 +262,7 @@ class CycleFigures:
         return [
             CompetitorFigures(
                 str(row.series),
-                str(row.competitor_brand),
+                _word(row.competitor_brand),
                 int(row.defeats),
                 None if pd.isna(row.defeats_previous) else int(row.defeats_previous),
                 tuple(code for code in _word(row.top_reasons).split(";") if code),

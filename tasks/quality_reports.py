@@ -32,7 +32,6 @@ def write_workbooks(job: Job, dealers: Collection[str]) -> dict[str, int]:
             made[dealer_id] = book.listed
     for dealer_id, rows in made.items():
         record(
-            job.workspace, ISSUED, dealer_id, cycle=job.cycle.name, actor="cycle", rows=rows, as_of=job.results.version
         )
     return made
 

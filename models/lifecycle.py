@@ -259,9 +259,31 @@ def months_through(first: str, last: str) -> int:
     return number(last) - number(first) + 1
 
 
-def concluded(looks: Sequence[EffectVerdict], deadlines: Deadlines) -> bool:
-    """Whether a measure needs no further look: the evidence decided, or the limit of looks is reached."""
-    return len(looks) >= deadlines.verification.limit_cycles or any(look in CONCLUSIVE for look in looks)
+TOO_EARLY = "judge.why.too_early"  # the reason of a look before the first month a verdict may be taken
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a measure: after how many whole months, what was found, and the message that says why."""
+
+    months: int
+    verdict: EffectVerdict
+    reason_key: str
+
+
+def looked_at(looks: Iterable[Look]) -> frozenset[int]:
+    """The months after execution a measure was judged at; coming too early, or again at the same months, is no look."""
+    return frozenset(look.months for look in looks if look.reason_key != TOO_EARLY)
+
+
+def concluded(looks: Sequence[Look], deadlines: Deadlines, last_month: int) -> bool:
+    """Whether a measure needs no further look: the evidence decided, or the looks are used up.
+
+    They are used up with the look after ``last_month`` months, and at the limit of the deadlines.
+    """
+    months = looked_at(looks)
+    decided = any(look.verdict in CONCLUSIVE for look in looks)
+    return decided or len(months) >= deadlines.verification.limit_cycles or max(months, default=0) >= last_month
 
 
 def plan_verdict(verdicts: Iterable[EffectVerdict]) -> EffectVerdict:

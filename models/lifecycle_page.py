@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from models.catalogue.deadlines import deadlines
+from models.catalogue.follow_ups import follow_ups
 from models.enums import PlanKind, Word
 from models.lifecycle import TRANSITIONS, Transition
 
@@ -104,7 +105,8 @@ def page() -> str:
         "Overdue is a flag, not a state: first the owner is told, the region more than "
         f"{rules.escalation.region_after_days} days after the deadline, the OEM more than "
         f"{rules.escalation.oem_after_days}. "
-        f"A measure is looked at in at most {rules.verification.limit_cycles} cycles.",
+        f"A measure is judged after {' and '.join(map(str, follow_ups().look_months))} whole months, in at most "
+        f"{rules.verification.limit_cycles} looks; one that comes too early, or again at the same months, uses none.",
         "",
         _FIXED,
     ]

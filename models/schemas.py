@@ -188,7 +188,12 @@ class OpenMeasure:
     registration: Registration
     first_month: str  # YYYY-MM: first whole month after execution, after approval where that is unknown
     months: int  # whole months from first_month to the cycle judged, both included
-    looks: int  # looks of earlier cycles
+    looked_at: tuple[int, ...]  # months after execution it was judged at in earlier cycles
+
+    @property
+    def looks(self) -> int:
+        """How many looks earlier cycles have taken."""
+        return len(self.looked_at)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from models.catalogue.filter_rules import filter_rules
-from models.catalogue.indicators import Group, Indicator, IndicatorStandard, indicators
+from models.catalogue.indicators import Better, Group, Indicator, IndicatorStandard, indicators
 from models.messages import messages, text
 
 _INTRODUCTION = """\
@@ -52,6 +52,11 @@ The close rate stays as recorded: a false defeat proved by a sale is seen in `fa
 - Silent leads of a past month are judged by the last contact known at `as_of`: contacted later means not silent.
 """
 
+_TWINS = """\
+Dealers and measures are judged from counts. A mean of hours, days or contacts is shown, but a few extreme cases decide
+it and its sums do not say how far cases spread: in its place the share of cases within a limit is judged.
+"""
+
 
 def manual(standard: IndicatorStandard | None = None) -> str:
     """The whole manual as Markdown."""
@@ -61,6 +66,10 @@ def manual(standard: IndicatorStandard | None = None) -> str:
         members = [indicator for indicator in known.indicators.values() if indicator.group is group]
         lines += [f"\n## {text(f'indicators.group.{group}', 'en')} {text(f'indicators.group.{group}')}\n"]
         lines += list(_table(members, known))
+    lines += ["\n## Judged by a share in their place\n", _TWINS, "| indicator | judged by |", "|---|---|"]
+    for one in known.indicators.values():
+        if one.summed and known.judged(one.code) != one.code and one.better is not Better.NONE:
+            lines.append(f"| `{one.code}` | {f'`{one.judged_as}`' if one.judged_as else 'not judged'} |")
     lines += ["\n## The defeat filter\n", "The first rule that holds decides; premature and limits are as above.\n"]
     lines += ["| rule | verdict | destination | evidence |", "|---|---|---|---|", *_precedence()]
     lines += ["\n## Not yet computed\n", "| code | needs |", "|---|---|"]

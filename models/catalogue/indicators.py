@@ -102,6 +102,7 @@ class _Entry(BaseModel):
     table: str
     computed: bool
     needs: Label | None = None
+    judged_as: str = Field("", description="the share that dealers and measures are judged by in its place")
 
 
 class _File(BaseModel):
@@ -133,6 +134,17 @@ class IndicatorStandard:
         """The indicators the generic engine computes."""
         return tuple(indicator for indicator in self.indicators.values() if indicator.summed)
 
+    def judged(self, code: str) -> str:
+        """The share that dealers and measures are judged by where ``code`` is asked for; empty when there is none.
+
+        A share stands for itself. A mean of hours, days or contacts cannot be judged from sums alone (a few extreme
+        cases decide it, and the sums do not say how far cases spread), so the share within a limit is judged.
+        """
+        entry = self.indicators.get(code)
+        if entry is None:
+            return ""
+        return code if entry.unit is Unit.SHARE else entry.judged_as
+
     def not_yet_computed(self) -> tuple[Indicator, ...]:
         """The indicators declared but not computed in this version; ``needs`` says what is missing."""
         return tuple(indicator for indicator in self.indicators.values() if not indicator.computed)
@@ -150,6 +162,7 @@ def indicators(folder: Path | None = None) -> IndicatorStandard:
         spec = checked(merged(load_tables(FILE), load_tables(file)), _File, file)
     for code, entry in spec.indicators.items():
         _check(code, entry, spec.facts, file)
+        _check_twin(code, entry, spec.indicators, file)
     found = {code: Indicator(code=code, **dict(entry)) for code, entry in spec.indicators.items()}
     return IndicatorStandard(MappingProxyType(found), MappingProxyType(spec.facts))
 
@@ -163,6 +176,15 @@ def _check(code: str, entry: _Entry, facts: Mapping[str, Label], file: Path) -> 
         raise CatalogueError("indicators.no_sums", file=file, entry=code)
     if entry.computed == (entry.needs is not None):
         raise CatalogueError("indicators.needs", file=file, entry=code)
+
+
+def _check_twin(code: str, entry: _Entry, known: Mapping[str, _Entry], file: Path) -> None:
+    """What is judged in an indicator's place is a computed share with a better direction."""
+    if not entry.judged_as:
+        return
+    twin = known.get(entry.judged_as)
+    if twin is None or not twin.computed or twin.unit is not Unit.SHARE or twin.better is Better.NONE:
+        raise CatalogueError("indicators.twin", file=file, entry=code, twin=entry.judged_as)
 
 
 if __name__ == "__main__":

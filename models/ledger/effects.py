@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from models.catalogue.deadlines import deadlines
+from models.catalogue.follow_ups import follow_ups, next_step
 from models.database import Database, reading, writing
 from models.enums import EffectVerdict, Gate, PlanKind, PlanState
 from models.errors import LifecycleError
@@ -18,7 +19,7 @@ from models.facts import Cycle, Effect
 from models.ledger.drafts import MEASURES
 from models.ledger.reading import read_plan, read_plans, registration
 from models.ledger.writing import PLANS, Change, Deed, step, take, upsert
-from models.lifecycle import Action, concluded, month_after, months_through, plan_verdict
+from models.lifecycle import Action, Look, concluded, looked_at, month_after, months_through, plan_verdict
 from models.schemas import SYSTEM, Actor, OpenMeasure, Plan
 from models.tables import EffectRow, table
 
@@ -26,29 +27,29 @@ EFFECTS = table(EffectRow)
 _UNJUDGED = (PlanState.APPROVED, PlanState.IN_PROGRESS, PlanState.DONE)
 
 
-def _looks(
-    connection: Connection, before: str | None = None, upto: str | None = None
-) -> dict[str, list[EffectVerdict]]:
-    """The verdicts of each measure's looks, oldest first, of cycles before or up to one."""
-    wanted = select(EFFECTS.c.measure_id, EFFECTS.c.verdict).order_by(EFFECTS.c.cycle)
+def _looks(connection: Connection, before: str | None = None, upto: str | None = None) -> dict[str, list[Look]]:
+    """Each measure's looks, oldest first, of cycles before or up to one."""
+    columns = (EFFECTS.c.measure_id, EFFECTS.c.months, EFFECTS.c.verdict, EFFECTS.c.reason_key)
+    wanted = select(*columns).order_by(EFFECTS.c.cycle)
     if before is not None:
         wanted = wanted.where(EFFECTS.c.cycle < before)
     if upto is not None:
         wanted = wanted.where(EFFECTS.c.cycle <= upto)
-    found: dict[str, list[EffectVerdict]] = defaultdict(list)
-    for measure, verdict in connection.execute(wanted):
-        found[measure].append(verdict)
+    found: dict[str, list[Look]] = defaultdict(list)
+    for measure, months, verdict, reason_key in connection.execute(wanted):
+        found[measure].append(Look(months, verdict, reason_key))
     return found
 
 
 def open_measures(db: Database, cycle: str) -> tuple[OpenMeasure, ...]:
     """The approved measures that ``cycle`` is to look at, in the order of their ids.
 
-    A measure is open while no look of an *earlier* cycle decided and the limit of looks is not reached, its plan is
-    not withdrawn, and at least one whole month lies between execution (approval where execution is unknown) and the
-    end of ``cycle``. Looks of ``cycle`` itself do not count, so that a repeated run judges the same measures.
+    A measure is open while no look of an *earlier* cycle decided and its looks are not used up (one that came too early
+    uses none, ``lifecycle.concluded``), its plan is not withdrawn, and at least one whole month lies between execution
+    (approval where execution is unknown) and the end of ``cycle``. Looks of ``cycle`` itself do not count, so that a
+    repeated run judges the same measures.
     """
-    rules = deadlines()
+    rules, last = deadlines(), follow_ups().look_months[-1]
     wanted = (
         select(MEASURES, PLANS.c.cycle, PLANS.c.dealer_id, PLANS.c.region_id)
         .join(PLANS, PLANS.c.plan_id == MEASURES.c.plan_id)
@@ -62,7 +63,7 @@ def open_measures(db: Database, cycle: str) -> tuple[OpenMeasure, ...]:
     for row in rows:
         fixed = registration(row)
         earlier = looks.get(row["measure_id"], [])
-        if fixed is None or concluded(earlier, rules):
+        if fixed is None or concluded(earlier, rules, last):
             continue
         first = month_after(row["executed_on"]) if row["executed_on"] else fixed.effect_from
         months = months_through(first, cycle)
@@ -86,7 +87,7 @@ def open_measures(db: Database, cycle: str) -> tuple[OpenMeasure, ...]:
                 registration=fixed,
                 first_month=first,
                 months=months,
-                looks=len(earlier),
+                looked_at=tuple(sorted(looked_at(earlier))),
             )
         )
     return tuple(found)
@@ -168,7 +169,7 @@ class Settled:
 def _end(connection: Connection, plan: Plan, verdict: EffectVerdict, cycle: str, at: datetime) -> Settled:
     take(connection, plan, Deed(Action.VERIFY, SYSTEM, at, verdict.value), _set(verdict=verdict))
     verified = read_plan(connection, plan.plan_id)
-    if verdict is EffectVerdict.EFFECTIVE:
+    if follow_ups().steps[next_step(verdict, looks_left=False, executed=None)].plan == "close":
         take(connection, verified, Deed(Action.CLOSE, SYSTEM, at))
         return Settled(plan.plan_id, plan.dealer_id, verdict, PlanState.CLOSED)
     take(connection, verified, Deed(Action.CARRY, SYSTEM, at), _set(carried_into=cycle))
@@ -176,11 +177,11 @@ def _end(connection: Connection, plan: Plan, verdict: EffectVerdict, cycle: str,
 
 
 def settle(db: Database, cycle: str, *, at: datetime) -> tuple[Settled, ...]:
-    """Give every plan whose measures need no further look its verdict: effective ones close, others are carried over.
+    """Give every plan whose measures need no further look its verdict; what follows is that of ``follow_ups.toml``.
 
     Called once the looks of ``cycle`` are recorded; repeated, it finds nothing left to do. One transaction.
     """
-    rules = deadlines()
+    rules, last = deadlines(), follow_ups().look_months[-1]
     wanted = select(PLANS.c.plan_id).where(
         PLANS.c.state.in_(_UNJUDGED), PLANS.c.kind.in_((PlanKind.RECTIFY, PlanKind.COACHING)), PLANS.c.cycle < cycle
     )
@@ -189,8 +190,8 @@ def settle(db: Database, cycle: str, *, at: datetime) -> tuple[Settled, ...]:
         looks = _looks(connection, upto=cycle)
         for plan in read_plans(connection, wanted):
             its = [looks.get(measure.measure_id, []) for measure in plan.measures]
-            if its and all(concluded(verdicts, rules) for verdicts in its):
-                verdict = plan_verdict(verdicts[-1] for verdicts in its)
+            if its and all(concluded(seen, rules, last) for seen in its):
+                verdict = plan_verdict(seen[-1].verdict for seen in its)
                 settled.append(_end(connection, plan, verdict, cycle, at))
     return tuple(settled)
 

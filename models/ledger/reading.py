@@ -13,6 +13,7 @@ from models.database import Database, reading
 from models.enums import PlanState, PointState, Step
 from models.errors import LifecycleError
 from models.facts import Problem
+from models.lifecycle import TOO_EARLY
 from models.schemas import KeyPoint, Measure, Plan, Published, Registration, Run
 from models.tables import (
     EffectRow,
@@ -89,8 +90,8 @@ def read_plans(connection: Connection, wanted: Select[Any]) -> tuple[Plan, ...]:
     ]
     problems, measures = parts
     counted = (
-        select(_EFFECTS.c.measure_id, func.count())
-        .where(_EFFECTS.c.plan_id.in_(wanted))
+        select(_EFFECTS.c.measure_id, func.count(_EFFECTS.c.months.distinct()))
+        .where(_EFFECTS.c.plan_id.in_(wanted), _EFFECTS.c.reason_key != TOO_EARLY)
         .group_by(_EFFECTS.c.measure_id)
     )
     looks = {measure: int(count) for measure, count in connection.execute(counted)}

@@ -13,6 +13,7 @@ from models.errors import LifecycleError
 from models.facts import Cycle
 from models.ledger import ReportedAction
 from models.ledger.frames import PLAN_COLUMNS, VERDICT_COLUMNS, plans_frame, verdicts_frame
+from models.lifecycle import TOO_EARLY
 from models.schemas import Execution
 
 PLAN = "2026-10-D001"
@@ -61,6 +62,36 @@ def test_looks_go_on_until_there_is_evidence_or_the_limit(db):
     assert [(of.measure_id, of.looks) for of in look(db, "2027-01", Q)] == [(f"{PLAN}-1", 1)]
     assert [of.looks for of in look(db, "2027-02", Q)] == [2]
     assert ledger.open_measures(db, "2027-03") == ()
+
+
+def test_looks_before_the_horizon_or_at_the_same_months_use_up_nothing(db):
+    drive(db, ledger, "approved")
+    early = {"reason_key": TOO_EARLY}
+    for name, months, changes in (
+        ("2026-12", 1, early),
+        ("2027-01", 2, early),
+        ("2027-02", 3, {}),
+        ("2027-03", 3, {}),
+        ("2027-04", 3, {}),
+        ("2027-05", 6, {}),
+    ):
+        opened = ledger.open_measures(db, name)
+        assert len(opened) == 2, name
+        ledger.record_effects(db, cycle(name), [effect(of, Q, months=months, **changes) for of in opened], at=day(60))
+        ended = ledger.settle(db, name, at=day(61))
+        assert [entry.state for entry in ended] == ([PlanState.CARRIED] if months == 6 else [])
+    assert opened[0].looked_at == (3,)
+    assert [entry.looks for entry in ledger.plan(db, PLAN).measures] == [2, 2]
+    assert ledger.open_measures(db, "2027-06") == ()
+
+
+def test_the_day_of_execution_may_be_corrected_until_the_first_real_look(db):
+    plan = drive(db, ledger, "in_progress")
+    ledger.report(db, PLAN, executions(plan), actor=dealer(), at=day(9))
+    opened = ledger.open_measures(db, "2026-12")
+    ledger.record_effects(db, cycle("2026-12"), [effect(of, reason_key=TOO_EARLY) for of in opened], at=day(60))
+    mended = ledger.report(db, PLAN, executions(plan, date(2026, 12, 20)), actor=dealer(), at=day(60))
+    assert mended.measures[0].executed_on == date(2026, 12, 20)
 
 
 def test_a_cycle_run_again_judges_the_same_measures_and_replaces_its_look(db):

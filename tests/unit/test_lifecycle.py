@@ -247,7 +247,15 @@ def test_the_verdict_on_a_plan(verdicts, verdict):
     ("looks", "over"), [([], False), ([Q, Q], False), ([Q, Q, Q], True), ([N], True), ([Q, E], True)]
 )
 def test_looks_end_with_evidence_or_at_the_limit(looks, over):
-    assert lifecycle.concluded(looks, deadlines()) is over
+    seen = [lifecycle.Look(month, verdict, "") for month, verdict in enumerate(looks, 1)]
+    assert lifecycle.concluded(seen, deadlines(), 6) is over
+
+
+def test_a_look_that_comes_too_early_or_again_uses_none_and_the_last_month_ends_them():
+    early = [lifecycle.Look(month, Q, lifecycle.TOO_EARLY) for month in (1, 2)]
+    again = [lifecycle.Look(3, Q, "")] * 3
+    assert not lifecycle.concluded([*early, *again], deadlines(), 6)
+    assert lifecycle.concluded([*early, *again, lifecycle.Look(6, Q, "")], deadlines(), 6)
 
 
 # ---- catalogue and texts ----

@@ -18,7 +18,7 @@ from tasks.compute.judgement.pool import shrunk, storey
 from tasks.compute.judgement.posterior import Fit, Options, active, fit_panel, predict
 
 PLAN_COLUMNS = ("dealer_id", "measure_id", "target_points", "start")
-PASSED = ("plan_id", "measure", "reason")  # columns of the plans handed through to the effects when present
+PASSED = ("plan_id", "measure", "reason", "indicator")  # columns of the plans handed through when present
 EFFECT_COLUMNS = [
     "dealer_id",
     "measure_id",
@@ -69,9 +69,9 @@ def verify(
     ``counts``: see ``model.panel``; history before the plans, and the months after. ``plans``: dealer_id, measure_id,
     target_points (promised improvement), start (first whole month after execution); optional: executed (True, False,
     missing = unknown), issued_after (last month known when the dealer was chosen, default start - 1), target (rate
-    that was promised), judge (False: marks the dealer as treated, but gives no row), plan_id, measure, reason (handed
-    through). ``alone``: judge each look as if it were the only one (p <= .10); otherwise p <= .03 at each look, and a
-    measure with a verdict at one look has no row at later ones.
+    that was promised), judge (False: marks the dealer as treated, but gives no row), plan_id, measure, reason and
+    indicator (handed through). ``alone``: judge each look as if it were the only one (p <= .10); otherwise p <= .03 at
+    each look, and a measure with a verdict at one look has no row at later ones.
 
     Returns EFFECT_COLUMNS. Effects, intervals and standard errors are percentage points, positive = better, also where
     a lower rate is better; value and expected are rates as counted. A measure that cannot be judged has empty figures,

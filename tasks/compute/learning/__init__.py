@@ -1,0 +1,1 @@
+"""What the loop learns from its verdicts: the playbook's record and order, checks on itself (docs/learning.md)."""

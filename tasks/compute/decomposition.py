@@ -281,12 +281,12 @@ def _reasons(
     expected = (mix @ rates) / n[:, None]
     whole = expected.sum(1)
     expected *= np.divide(defeats, whole, out=np.zeros_like(whole), where=whole > 0)[:, None]
-    frames = []
+    frames: list[pd.DataFrame] = []
     for place, code in enumerate(codes):
         rate, own = expected[:, place], observed[:, place] / n
         part = _Part(own, rate, rate - own, np.sqrt(np.clip(rate * (1 - rate), 0, None) / n), np.full(len(n), -1.0))
         frames.append(_frame("reason", str(code), n, part)[(rate > 0) | (own > 0)])
-    return pd.concat(frames, ignore_index=True)
+    return pd.DataFrame(pd.concat(frames, ignore_index=True))
 
 
 def _with_posterior(table: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
@@ -297,11 +297,12 @@ def _with_posterior(table: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFr
     judged = figures[figures["gap_points"].notna()].rename(columns={"lo90": "low", "hi90": "high"})
     joined = table.assign(indicator=name).merge(judged, on=["dealer_id", "indicator"], how="left")
     sure = joined["gap_points"].notna().to_numpy()
-    low, high = ((joined["slope"] * joined[end]).to_numpy() for end in ("low", "high"))
+    ends = [(joined["slope"] * joined[end]).to_numpy() for end in ("low", "high")]
+    down = (joined["slope"] < 0).to_numpy()
     return table.assign(
         shrunk_points=(joined["slope"] * joined["gap_points"]).to_numpy(),
-        lo90=np.where(sure, np.fmin(low, high), table["lo90"]),
-        hi90=np.where(sure, np.fmax(low, high), table["hi90"]),
+        lo90=np.where(sure, np.where(down, ends[1], ends[0]), table["lo90"]),
+        hi90=np.where(sure, np.where(down, ends[0], ends[1]), table["hi90"]),
         basis=np.where(sure, "posterior", "sampling"),
     )
 
@@ -318,9 +319,8 @@ def _ranked(table: pd.DataFrame) -> pd.DataFrame:
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
     order = {"gap": 0, "mix": 1, "own": 2, "step": 3, "remaining": 4, "reason": 5}
     place = table["kind"].map(order)
-    ordered: pd.DataFrame = table.assign(_place=place).sort_values(
-        ["dealer_id", "_place", "rank"], kind="stable", ignore_index=True
-    )
+    ordered: pd.DataFrame = table.assign(_place=place)
+    ordered = ordered.sort_values(["dealer_id", "_place", "rank"], kind="stable", ignore_index=True)
     text = dict.fromkeys(("dealer_id", "region_id", "kind", "code", "basis"), "str")
     numbers = dict.fromkeys(("observed", "expected", "points", "deals", "lo90", "hi90", "shrunk_points"), "float64")
     return ordered[DECOMPOSITION_COLUMNS].astype(

@@ -27,21 +27,21 @@ from flows.steps import (
     verify_measures,
 )
 
-CycleName = Annotated[
-    str, Field(pattern=r"^(\d{4}-(0[1-9]|1[0-2]))?$", description="YYYY-MM; empty: the last complete month of the data")
-]
-SourceName = Annotated[
-    str, Field(description="folder of exports or source mapping (.toml); empty: the setting cycle_source")
-]
-MappingName = Annotated[str, Field(description="source mapping of the folder; empty: files are in the data contract")]
-AsOf = Annotated[datetime | None, Field(description="judge with what was known then; empty: the end of the data")]
+CycleName = Annotated[str, Field(pattern=r"^(\d{4}-(0[1-9]|1[0-2]))?$")]
 
 
 @flow(name="closed-loop", flow_run_name="closed-loop {cycle}", validate_parameters=True)
 def closed_loop(
-    cycle: CycleName = "", source: SourceName = "", as_of: AsOf = None, mapping: MappingName = ""
+    cycle: CycleName = "", source: str = "", as_of: datetime | None = None, mapping: str = ""
 ) -> State[RunRef]:
-    """One turn of the loop for one month (domain.md section 9); ends with the state the rule above says."""
+    """One turn of the loop for one month (domain.md section 9); ends with the state the rule above says.
+
+    Args:
+        cycle: YYYY-MM; empty: the last complete month of the data
+        source: folder of exports or source mapping (.toml); empty: the setting cycle_source
+        as_of: judge with what was known then; empty: the end of the data
+        mapping: source mapping of the folder; empty: the files are in the data contract
+    """
     with cycle_run(cycle, source, mapping, as_of) as run:
         receive_exports(run.ref)
         run.settle()  # which month and known until when, where the caller left it to the data

@@ -11,7 +11,6 @@ _MARKS = {PointState.FINISHED: "✓", PointState.SKIPPED: "·", PointState.WITH_
 
 
 NOTICES_SHOWN = 6
-NOTICE_WIDTH = 150
 _said: set[str] = set()  # a command that runs several cycles says each notice once
 
 
@@ -30,12 +29,11 @@ def show_step(ref: RunRef, report: StepReport) -> None:
 
 
 def _notices(report: StepReport) -> None:
-    """The first few notices, shortened; all of them stand in the record of the step."""
+    """The first few notices, a line each; all of them stand in the record of the step."""
     fresh = [notice for notice in report.notices if notice not in _said]
     _said.update(fresh)
     for notice in fresh[:NOTICES_SHOWN]:
-        short = notice if len(notice) <= NOTICE_WIDTH else f"{notice[: NOTICE_WIDTH - 1]}…"
-        console().print(f"    {short}", style="dim", markup=False)
+        console().print(f"    {notice}", style="dim", markup=False, no_wrap=True, overflow="ellipsis")
     if len(fresh) > NOTICES_SHOWN:
         more = len(fresh) - NOTICES_SHOWN
         console().print(f"    {t('progress.more', count=more, step=report.step)}", style="dim", markup=False)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 from sqlalchemy.types import TypeDecorator
 
 from models.errors import SettingsError
@@ -129,7 +129,10 @@ def dispose(url: str) -> None:
 def _reachable(url: str) -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except DatabaseError as error:
+        # Other errors of the family are defects of ours; a file that is no database has no class of its own.
+        if not isinstance(error, OperationalError) and "not a database" not in str(error.orig):
+            raise
         where = normalised(url).render_as_string(hide_password=True)
         problem = str(error.orig or error).strip().splitlines()[0]
         raise SettingsError("database.unreachable", where=where, problem=problem) from error

@@ -57,6 +57,8 @@ def run_cycles(home: Path, source: Path | None, mapping: Path | None, cycle: str
     if source is None and not workspace.settings.cycle_source:
         raise NotAvailableError("run.no_source")
     refuse_when_busy(home)
+    if source is not None:
+        _refuse_unusable(source, mapping)
     os.environ[HOME_VARIABLE] = str(home)
     signal.signal(signal.SIGTERM, interrupt)
     code = ExitCode.OK
@@ -65,6 +67,18 @@ def run_cycles(home: Path, source: Path | None, mapping: Path | None, cycle: str
         for name in cycles:
             code = max(code, run_one(home, str(source.absolute()) if source else "", mapping, name, moment))
     return int(code)
+
+
+def _refuse_unusable(source: Path, mapping: Path | None) -> None:
+    """SourceError or MappingError when the source or its mapping cannot be used as a whole."""
+    from tasks.mapping_tools import load_mapping  # noqa: PLC0415
+    from tasks.sources import contract_sources  # noqa: PLC0415
+
+    chosen = mapping or (source if source.suffix == ".toml" and source.is_file() else None)
+    if chosen is not None:
+        load_mapping(chosen)
+    else:
+        contract_sources(source)
 
 
 def interrupt(_number: int, _frame: object) -> None:

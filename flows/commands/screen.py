@@ -25,7 +25,7 @@ def t(key: str, **params: object) -> str:
 
 def say(key: str, **params: object) -> None:
     """Print the message ``cli.<key>``."""
-    console().print(t(key, **params), markup=False)
+    console().print(t(key, **params), markup=False, soft_wrap=True)  # a command to copy stays on its line
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:

@@ -1,0 +1,153 @@
+"""Why deals are lost: price split, profile, reliability of reasons, gap decomposition (domain.md sections 5, 8)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from models.catalogue.filter_rules import filter_rules
+from models.catalogue.price_rules import price_rules
+from models.catalogue.profile_rules import profile_rules
+from models.enums import Gate
+from tasks.compute.closings import closed_leads
+from tasks.compute.decomposition import decompose
+from tasks.compute.known import Tables, as_known
+from tasks.compute.price import LACKING, price_cases, price_split
+from tasks.compute.profile import profile_table
+from tasks.compute.reliability import agreement_table, confusion_table, corrected_shares, filings_for_reliability
+from tasks.job import Job, Outcome
+from tasks.planning import months_back, quality
+
+# No analysis uses these, but what was known at a moment is told by them (tasks.compute.known).
+_TIMES = ("first_contact_at", "delivered_at", "last_contact_at", "contact_count", "next_contact_at")
+#: What the analyses read of each accepted table; nothing personal but the phone's key.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "dealers": ("dealer_id", "region_id"),
+    "leads": (
+        "lead_id",
+        "dealer_id",
+        "phone_key",
+        "source",
+        "series",
+        "model",
+        "created_at",
+        "visited_at",
+        "test_drive_at",
+        "quoted_at",
+        "ordered_at",
+        "defeated_at",
+        "status",
+        "quoted_price",
+        "list_price",
+        "budget",
+        "age",
+        "gender",
+        "occupation",
+        "owned_brand",
+        "purchase_type",
+        "purpose",
+        "intent_level",
+        *_TIMES,
+    ),
+    "defeats": ("lead_id", "defeated_at", "destination", "reviewed_at", "reviewed_by"),
+    "revisits": ("lead_id", "called_at", "reached", "price_paid"),
+    "sales": ("sale_id", "dealer_id", "phone_key", "lead_id", "sold_at", "price", "customer_type"),
+}
+#: One row per thing an analysis could not judge: message ``key`` with ``params`` (JSON).
+NOTE_COLUMNS = ["analysis", "key", "params"]
+OUTPUTS = (
+    "price_cases",
+    "price_split",
+    "profile",
+    "reliability",
+    "reliability_confusion",
+    "reliability_agreement",
+    "decomposition",
+    "analysis_notes",
+)
+
+Note = tuple[str, str, Mapping[str, object]]
+
+
+def analyse(job: Job) -> Outcome:
+    """The analyses of a cycle, after the comparison of dealers (docs/analysis.md); writes OUTPUTS.
+
+    Price split and decomposition look at the window of months dealers are judged on, the profile at the cycle's month,
+    reliability learns from the history. What can't be judged is a row of ``analysis_notes``, never a guess.
+    """
+    settings = job.workspace.settings
+    as_of = pd.Timestamp(job.cycle.as_of)
+    tables = as_known({name: job.lake.read("accepted", name, columns=of) for name, of in COLUMNS.items()}, as_of)
+    defeats = job.results.read("defeats")
+    window = months_back(job.cycle, settings.window_months)
+    closed = closed_leads(tables, defeats, window)
+    notes = [
+        *_price(job, tables, defeats, window),
+        *_profile(job, closed),
+        *_reliability(job, tables, defeats, window),
+        *_decomposition(job, closed),
+    ]
+    rows = [(analysis, key, json.dumps(dict(params), ensure_ascii=False)) for analysis, key, params in notes]
+    job.results.write("analysis_notes", pd.DataFrame(rows, columns=NOTE_COLUMNS).astype("str"))
+    return Outcome(OUTPUTS, {"price_defeats": len(job.results.read("price_cases", ["lead_id"])), "notes": len(notes)})
+
+
+def _price(job: Job, tables: Tables, defeats: pd.DataFrame, window: list[str]) -> Iterable[Note]:
+    cases = price_cases(tables, defeats, window, price_rules(), filter_rules())
+    job.results.write("price_cases", cases)
+    job.results.write("price_split", price_split(cases, job.cycle.name))
+    mine = cases[cases["cycle"] == job.cycle.name]
+    if not len(mine):
+        yield "price_split", "analysis.note.no_price_defeats", {}
+        return
+    if tables["leads"]["dealer_id"].nunique() < 2:
+        yield "price_split", "analysis.note.one_dealer", {}
+    if tables["leads"]["series"].nunique() < 2:
+        yield "price_split", "analysis.note.one_series", {}
+    gaps = mine["lacking"].str.split(";").explode().value_counts()
+    for name in LACKING:
+        if count := int(gaps.get(name, 0)):
+            params = {"rows": len(mine), "count": count, "what": f"analysis.price.lacking.{name}"}
+            yield "price_split", "analysis.note.price_lacking", params
+
+
+def _profile(job: Job, closed: pd.DataFrame) -> Iterable[Note]:
+    month = closed[closed["month"] == job.cycle.name].reset_index(drop=True)
+    job.results.write("profile", profile_table(month, job.cycle.name, profile_rules()))
+    if not len(month):
+        yield "profile", "analysis.note.no_closings", {}
+
+
+def _reliability(job: Job, tables: Tables, defeats: pd.DataFrame, window: list[str]) -> Iterable[Note]:
+    filings = filings_for_reliability(defeats, _declared_destination(tables["defeats"], defeats))
+    history = filings["filed_month"].isin(months_back(job.cycle, job.workspace.settings.history_months))
+    learnt = filings[history].reset_index(drop=True)
+    shown = filings[filings["filed_month"].isin(window)].reset_index(drop=True)
+    job.results.write("reliability", corrected_shares(learnt, shown))
+    job.results.write("reliability_confusion", confusion_table(learnt))
+    job.results.write("reliability_agreement", agreement_table(learnt))
+    if not learnt["confirmed"].notna().any():
+        yield "reliability", "analysis.note.no_revisits", {}
+
+
+def _declared_destination(filed: pd.DataFrame, defeats: pd.DataFrame) -> pd.Series:
+    """What each filing itself says of the destination; the index of ``defeats``."""
+    keys = ["lead_id", "defeated_at"]
+    said = filed[[*keys, "destination"]].dropna(subset=keys).drop_duplicates(keys, keep="last").set_index(keys)
+    asked = pd.MultiIndex.from_arrays([defeats["lead_id"], defeats["filed_at"]], names=keys)
+    return said["destination"].reindex(asked).set_axis(defeats.index)
+
+
+def _decomposition(job: Job, closed: pd.DataFrame) -> Iterable[Note]:
+    comparisons = job.results.read("comparisons", ["dealer_id", "indicator", "gap_points", "lo90", "hi90"])
+    failed = [dealer for dealer, entry in quality(job).items() if entry.gate is Gate.FAIL]
+    parts = decompose(closed, comparisons, failed)
+    job.results.write("decomposition", parts)
+    if parts["dealer_id"].nunique() < 2:
+        yield "decomposition", "analysis.note.one_dealer", {}
+    if len(parts) and not (parts["kind"] == "step").any():
+        yield "decomposition", "analysis.note.no_steps", {}
+    if len(parts) and not (parts["basis"] == "posterior").any():
+        yield "decomposition", "analysis.note.no_posterior", {}

@@ -133,15 +133,19 @@ class CycleFigures:
         return {str(dealer): part for dealer, part in frame.groupby("dealer_id", sort=False)}
 
     @cached_property
+    def _all_rejected(self) -> pd.DataFrame:
+        return self.job.results.read("rejected")
+
+    @cached_property
     def _rejected(self) -> dict[str, pd.DataFrame]:
-        frame = self.job.results.read("rejected")
+        frame = self._all_rejected
         return {str(dealer): part for dealer, part in frame.groupby("dealer_id", sort=False)}
 
     @cached_property
     def _monthly(self) -> pd.DataFrame:
         """numerator and denominator by indicator, dealer, month, of what trends show."""
-        sums = self.job.results.read("sums", ["indicator", "dealer_id", "month", "numerator", "denominator"])
-        shown = sums[sums["indicator"].isin(["close_rate", "defeat_rate_filtered"])]
+        columns = ["indicator", "dealer_id", "month", "numerator", "denominator"]
+        shown = self.job.results.read("sums", columns, {"indicator": ["close_rate", "defeat_rate_filtered"]})
         keys = ["indicator", "dealer_id", "month"]
         return shown.groupby(keys, observed=True)[["numerator", "denominator"]].sum()
 
@@ -228,7 +232,7 @@ class CycleFigures:
         score, gate = self._gate(dealer_id)
         counts = {name: int(_number(value) or 0) for name, value in self._scores.get(dealer_id, {}).items()
                   if name in ("rows", "quarantined", "held")}  # fmt: skip
-        rows = self._rejected.get(dealer_id, self.job.results.read("rejected").head(0))
+        rows = self._rejected.get(dealer_id, self._all_rejected.head(0))
         columns = rows.groupby(["table", "rule"])["column"].agg(lambda names: tuple(sorted(set(names.dropna()) - {""})))
         losses = self._losses.get(dealer_id)
         lost = () if losses is None else tuple(

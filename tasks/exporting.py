@@ -106,7 +106,7 @@ EXPORTS: Mapping[str, Export] = {
             "cycle series dealer_id defeats positioned_high markup bidding inconsistent_promotion excuse "
             "needs_not_understood unexplained"
         ),
-        needs="price_split",
+        _result("price_split"),
     ),
     "competitors": Export(
         "series and competitor brand",
@@ -116,7 +116,7 @@ EXPORTS: Mapping[str, Export] = {
     "profile": Export(
         "scope, attribute and value",
         _columns("cycle scope scope_id attribute value leads won defeated close_rate lift q_value"),
-        needs="profile",
+        _result("profile"),
     ),
     "plans": Export(
         "measure in a plan",

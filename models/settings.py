@@ -49,6 +49,16 @@ class Settings(BaseSettings):
     failed_dealer_share: float = Field(
         0.2, ge=0, le=1, description="share of dealers that may fail in a step before the run counts as failed"
     )
+    explore_measures: bool = Field(
+        False, description="propose measures by chance in proportion to how likely each is the best (Thompson sampling)"
+    )
+    hold_back_share: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="share of dealers left without measures for a half-year by chance, as a check",
+    )
+    chance_seed: int = Field(0, ge=0, description="what `explore_measures` and `hold_back_share` draw from")
     cycle_cron: str = Field("0 6 5 * *", description="when `rematch serve` starts the monthly cycle, in `timezone`")
     cycle_source: str = Field("", description="the source `rematch serve` runs the monthly cycle on")
     prefect_api_url: str = Field("", description="an existing Prefect API to use; empty: the workspace's own server")

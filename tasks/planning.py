@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -13,13 +14,14 @@ from models.catalogue.playbook import REASON_PREFIX, playbook
 from models.catalogue.reasons import catalogue
 from models.database import Database
 from models.enums import EffectVerdict, Gate, PlanKind
-from models.facts import Cycle
+from models.facts import Cycle, PlanDraft
 from models.ledger.frames import verdicts_frame
 from tasks.compute.destinations import competitor_table
 from tasks.compute.diagnosis import Diagnosis, diagnose
 from tasks.compute.indicators import earlier_months, indicator_table
 from tasks.compute.judgement.compare import adjust, compare
 from tasks.compute.judgement.posterior import Options
+from tasks.compute.learning.hold_back import held_back
 from tasks.compute.planning import DataQuality, TriedMeasure, draft_plans
 from tasks.compute.reason_table import reason_table
 from tasks.job import Job, Outcome
@@ -177,11 +179,33 @@ def draft(job: Job) -> Outcome:
         previous_plans=_tried(db, job.cycle.name),
         settings=settings,
     )
+    drafts = _held_back(job, drafts)
     saved = ledger.save_plan_drafts(db, job.cycle, drafts, at=db.instant(job.cycle.as_of))
     kinds = Counter(plan.kind for plan in drafts)
     return Outcome(
-        counts={kind.value: kinds.get(kind, 0) for kind in PlanKind} | {"kept": len(saved.kept)}, dealers=len(drafts)
+        ("hold_back",),
+        counts={kind.value: kinds.get(kind, 0) for kind in PlanKind} | {"kept": len(saved.kept)},
+        dealers=len(drafts),
     )
+
+
+def _held_back(job: Job, drafts: list[PlanDraft]) -> list[PlanDraft]:
+    """The drafts, those of dealers held back by chance without measures; writes ``hold_back``: who was eligible, held.
+
+    Off by default (setting ``hold_back_share``); see docs/learning.md.
+    """
+    settings = job.workspace.settings
+    eligible = [plan.dealer_id for plan in drafts if plan.measures]
+    held = set(held_back(eligible, job.cycle.name, settings.hold_back_share, settings.chance_seed))
+    rows = [(job.cycle.name, dealer, dealer in held, settings.hold_back_share) for dealer in eligible]
+    columns = {"cycle": "str", "dealer_id": "str", "held": "bool", "share": "float64"}
+    job.results.write("hold_back", pd.DataFrame(rows, columns=list(columns)).astype(columns))
+    return [
+        replace(plan, kind=PlanKind.KEEP, measures=(), note="plan_note.held_back", note_params={})
+        if plan.dealer_id in held
+        else plan
+        for plan in drafts
+    ]
 
 
 def diagnoses(job: Job) -> dict[str, Diagnosis]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -327,6 +327,17 @@ def _until_settled(effects: pd.DataFrame) -> pd.DataFrame:
     settled = ordered["verdict"].ne(EffectVerdict.NOT_ENOUGH.value).astype(int)
     before = settled.groupby(ordered["measure_id"]).cumsum() - settled
     return ordered[before == 0]
+
+
+def unjudged(plans: Sequence[Mapping[str, object]], why: str) -> pd.DataFrame:
+    """Rows as those of ``verify`` for measures of whose indicator there are no counts; ``why`` is the message.
+
+    ``plans`` as for ``verify``, with region_id and the months since the start.
+    """
+    frame = pd.DataFrame(plans).assign(reason_key=why, notes="", numerator=0, denominator=0)
+    frame["executed"] = frame["executed"].astype("boolean")
+    options = Options()
+    return _decided(frame, options, options.p_look)
 
 
 def facts(effects: pd.DataFrame) -> list[Effect]:

@@ -61,6 +61,10 @@ def self_checks(
     """
     options = options or Options()
     first = first_measures(treated)
+    if counts.empty:
+        nothing = ("aa_false", "placebo_z", "programme_treated", "programme_network")
+        checks = [*(_missing(name, np.nan) for name in nothing), _inconclusive(looks)]
+        return pd.DataFrame([vars(check) for check in checks], columns=CHECK_COLUMNS)
     checks = [
         _back_test(counts, first, options, seed),
         _placebo(counts, first, options, seed),

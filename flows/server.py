@@ -33,6 +33,7 @@ HOST = "127.0.0.1"
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
 DRAIN_TIMEOUT_S = 60.0
+ABANDON_TIMEOUT_S = 5.0
 STABLE_S = 1.6  # longer than the server's flush interval of one second
 
 # Settings of every server we start; each line answers a trap of design.md sections 4 and 5.
@@ -274,14 +275,16 @@ def recorded(workspace: Workspace, server: Server) -> Iterator[None]:
 
     log_to_file(workspace.logs / "runs.log")
     crash_dead_prefect_runs(fresh=server.fresh)
+    patience = ABANDON_TIMEOUT_S  # what was interrupted never ends: no use in waiting for it
     try:
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), tags(*run_tags()):
             yield
+        patience = DRAIN_TIMEOUT_S
     finally:
-        drain()
+        drain(patience)
 
 
-def drain(timeout: float = DRAIN_TIMEOUT_S) -> int:
+def drain(timeout: float) -> int:
     """Deliver what this process still has to tell the server and wait until it has written it down.
 
     Returns the number of this process's task runs the server knows; it is stable and none is pending or running then.

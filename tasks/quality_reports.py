@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote
 
+import pandas as pd
+
+from expectations import suites
+from expectations.data_docs import NATION, current, with_history
+from expectations.scoring import weights
+from expectations.view import UNASSIGNED
+from models.database import Database
+from models.enums import Gate, Severity
+from models.ledger.frames import quality_frame, scores_frame
 from models.messages import LOCALES
 from reports.correction_workbook import correction_workbook
-from tasks.correction_books import CorrectionLists
-from tasks.correction_tokens import ISSUED, record
+from reports.html import LANGUAGES, Links, links, page_name, render
+from reports.quality_docs import CheckLine, DealerScoreLine, DocsFacts, RegionLine, docs_page
+from reports.quality_page import DIMENSIONS, Corrected, DealerQuality, Loss, TrendPoint, quality_page
+from tasks.check import ACCEPTED
+from tasks.correction_books import CorrectionLists, state_of
+from tasks.correction_tokens import ISSUED, history, record
 from tasks.folders import folder_name
-from tasks.job import Job
+from tasks.job import DealerFailure, Job, Outcome
+from tasks.results import Results, published_cycles, write_text
+
+STEM = "quality"
+_ROW = ["dealer_id", "table", "row_key", "rule", "column"]
 
 
 def dealer_folder(job: Job, dealer_id: str) -> Path:
@@ -19,21 +39,54 @@ def dealer_folder(job: Job, dealer_id: str) -> Path:
     return job.pages / "dealers" / folder_name(dealer_id)
 
 
+def docs_path(job: Job, locale: str) -> Path:
+    """The first page of the cycle's Data Docs."""
+    return job.pages / "data-docs" / locale / "index.html"
+
+
+def write_quality(job: Job, dealers: Collection[str]) -> Outcome:
+    """Quality page and correction workbook of these dealers, in every language; one that fails stops no other.
+
+    With ``_unassigned`` among them, the OEM's workbook of rows nobody owns (without names and phones) is made too.
+    """
+    listed = write_workbooks(job, dealers)
+    figures = QualityFigures(job, tuple(dealers))
+    failures, pages = [], 0
+    served = [dealer_id for dealer_id in dealers if dealer_id in figures.quality.index and dealer_id != UNASSIGNED]
+    for dealer_id in served:
+        try:
+            facts = figures.dealer(dealer_id, listed.get(dealer_id, 0))
+            for locale in LOCALES:
+                page = render("quality.html.j2", quality_page(facts, locale), locale, links(STEM, locale))
+                write_text(dealer_folder(job, dealer_id) / page_name(STEM, locale), page)
+                pages += 1
+        except Exception as error:
+            failures.append(DealerFailure(dealer_id, "deliver.failed", {"error": type(error).__name__}))
+    counts = {"files": pages + len(LOCALES) * len(listed), "workbooks": len(listed)}
+    return Outcome(counts=counts, failures=tuple(failures), dealers=len(served))
+
+
 def write_workbooks(job: Job, dealers: Collection[str]) -> dict[str, int]:
     """The correction workbooks of those of ``dealers`` that have rows to correct, readable by their owner only.
 
-    Answers the rows listed per dealer. Each making is recorded: it shows personal data (domain.md section 12).
+    Answers the rows listed per dealer. Each making is recorded: it shows personal data (domain.md section 12). What
+    an earlier run made for a dealer that has nothing left to correct is removed.
     """
     lists = CorrectionLists(job, dealers)
     made: dict[str, int] = {}
     for locale in LOCALES:
         for dealer_id, book in lists.books(locale):
-            write_private(dealer_folder(job, dealer_id) / f"corrections.{locale}.xlsx", correction_workbook(book))
+            write_private(_workbook_path(job, dealer_id, locale), correction_workbook(book))
             made[dealer_id] = book.listed
+        for dealer_id in set(dealers) - set(made):
+            _workbook_path(job, dealer_id, locale).unlink(missing_ok=True)
     for dealer_id, rows in made.items():
-        record(
-        )
+        record(job.workspace, ISSUED, dealer_id, cycle=job.cycle.name, actor="cycle", rows=rows)
     return made
+
+
+def _workbook_path(job: Job, dealer_id: str, locale: str) -> Path:
+    return dealer_folder(job, dealer_id) / f"corrections.{locale}.xlsx"
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -44,3 +97,210 @@ def write_private(path: Path, content: bytes) -> None:
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
         out.write(content)
     half.replace(path)
+
+
+class QualityFigures:
+    """What the quality pages of ``dealers`` show, gathered from the cycle's results, the ledger and the records."""
+
+    def __init__(self, job: Job, dealers: tuple[str, ...]) -> None:
+        self.job, self.dealers, self.db = job, dealers, Database.of(job.workspace)
+        self.quality = job.results.read("quality").set_index("dealer_id")
+
+    @cached_property
+    def _names(self) -> pd.DataFrame:
+        return self.job.lake.read(ACCEPTED, "dealers").set_index("dealer_id")
+
+    @cached_property
+    def _problems(self) -> pd.DataFrame:
+        found = self.job.results.read("problems", [*_ROW, "severity"])
+        return found[found["dealer_id"].isin(self.dealers)].fillna({"column": ""})
+
+    @cached_property
+    def _before(self) -> pd.DataFrame | None:
+        """The failing rows of the last published cycle before this one; None without one."""
+        earlier = earlier_results(self.job)
+        if not earlier or not earlier[-1].has("problems"):
+            return None
+        found = earlier[-1].read("problems", [*_ROW, "severity"])
+        return found[found["dealer_id"].isin(self.dealers)].fillna({"column": ""})
+
+    @cached_property
+    def _losses(self) -> dict[str, list[Loss]]:
+        columns = self._problems.groupby(["dealer_id", "table", "rule"])["column"].unique()
+        found: dict[str, list[Loss]] = {}
+        frame = self.job.results.read("losses")
+        for line in frame[frame["dealer_id"].isin(self.dealers)].itertuples():
+            names = columns.get((line.dealer_id, line.table, line.rule), ())
+            rows = 0 if pd.isna(line.rows) else int(line.rows)
+            loss = Loss(
+                *(line.table, line.rule, line.dimension, tuple(sorted(filter(None, names)))),
+                *(int(line.failed), max(rows, int(line.failed)), float(line.points)),
+            )
+            found.setdefault(line.dealer_id, []).append(loss)
+        return {dealer: sorted(losses, key=lambda each: -each.points) for dealer, losses in found.items()}
+
+    @cached_property
+    def _scores(self) -> pd.DataFrame:
+        scores = scores_frame(self.db)
+        return scores[(scores["cycle"] <= self.job.cycle.name) & (scores["dealer_id"] != UNASSIGNED)]
+
+    @cached_property
+    def _medians(self) -> pd.Series:
+        return self._scores.groupby("cycle")["score"].median()
+
+    def _trend(self, dealer_id: str) -> tuple[TrendPoint, ...]:
+        own = self._scores[self._scores["dealer_id"] == dealer_id].set_index("cycle")["score"]
+        return tuple(
+            TrendPoint(str(cycle), _number(own.get(cycle)), _number(median)) for cycle, median in self._medians.items()
+        )
+
+    def _mended(self, dealer_id: str) -> int | None:
+        """Rows set apart or with an emptied cell last cycle that no longer are; rows without an id are not counted."""
+        if self._before is None:
+            return None
+        keys = [_failing(frame, dealer_id) for frame in (self._before, self._problems)]
+        return len({key[:2] for key in keys[0]} - {key[:2] for key in keys[1]})
+
+    def _new(self, dealer_id: str) -> tuple[Loss, ...]:
+        if self._before is None:
+            return ()
+        mine = self._before[self._before["dealer_id"] == dealer_id]
+        before = set(zip(mine["table"], mine["rule"], strict=True))
+        return tuple(loss for loss in self._losses.get(dealer_id, ()) if (loss.table, loss.rule) not in before)
+
+    def _corrections(self, dealer_id: str) -> tuple[Corrected, ...]:
+        events = history(self.job.workspace, dealer_id=dealer_id).tail(5).iloc[::-1]
+        return tuple(
+            Corrected(self.db.local(datetime.fromisoformat(e.at)), e.actor, e.rows, e.cells, e.wrong)
+            for e in events.itertuples()
+        )
+
+    def dealer(self, dealer_id: str, listed: int) -> DealerQuality:
+        """The facts of one dealer's page; ``listed``: rows in its correction workbook."""
+        line, settings, measure = self.quality.loc[dealer_id], self.job.workspace.settings, weights()
+        named = self._names.loc[dealer_id] if dealer_id in self._names.index else None
+        region = "" if named is None else str(_word(named["region_name"]) or named["region_id"])
+        return DealerQuality(
+            dealer_id=dealer_id,
+            name=dealer_id if named is None else str(named["name"]),
+            region=region,
+            cycle=self.job.cycle.name,
+            as_of=self.job.cycle.as_of,
+            score=_number(line["score"]),
+            gate=Gate(line["gate"]),
+            fail_below=settings.gate_fail_below,
+            warn_below=settings.gate_warn_below,
+            counts={name: int(line[name]) for name in ("rows", "accepted", "quarantined", "held", "warned")},
+            dimensions={name: _number(line[name]) for name in DIMENSIONS},
+            losses=tuple(self._losses.get(dealer_id, ())),
+            new=self._new(dealer_id),
+            mended=self._mended(dealer_id),
+            corrections=self._corrections(dealer_id),
+            trend=self._trend(dealer_id),
+            listed=listed,
+            action_points={action.value: points for action, points in measure.points.items()},
+            table_weights=measure.tables,
+        )
+
+
+def _failing(problems: pd.DataFrame, dealer_id: str) -> set[tuple[str, str, str]]:
+    mine = problems[(problems["dealer_id"] == dealer_id) & problems["row_key"].notna()]
+    return {
+        (str(line.table), str(line.row_key), str(line.rule))
+        for line in mine.itertuples()
+        if state_of(line.rule, line.severity) in ("quarantined", "emptied")
+    }
+
+
+def earlier_results(job: Job) -> list[Results]:
+    """The published results of the cycles before this one, oldest first."""
+    root = job.workspace.results
+    return [Results.published(root, cycle) for cycle in published_cycles(root) if cycle < job.cycle.name]
+
+
+def write_data_docs(job: Job) -> Outcome:
+    """The cycle's Data Docs: a page for the nation and one per region, in every language; files only, no outside host.
+
+    Their figures stay as the result ``data_docs``, which later cycles take trend and first finding from.
+    """
+    dealers = job.lake.read(ACCEPTED, "dealers")
+    regions = dict(zip(dealers["dealer_id"], dealers["region_id"], strict=True))
+    results, db = job.results, Database.of(job.workspace)
+    now = current(results.read("expectations"), quality_frame(db, job.cycle.name), results.read("problems"), regions)
+    earlier = [(each.cycle, each.read("data_docs")) for each in earlier_results(job) if each.has("data_docs")]
+    docs = with_history(now, earlier, job.cycle.name)
+    results.write("data_docs", docs)
+    pages = 0
+    for region, facts in _docs_facts(job, docs, dealers):
+        for locale in LOCALES:
+            name = f"region-{folder_name(region)}.html" if region else "index.html"
+            others = tuple((LANGUAGES[other], f"../{other}/{quote(name)}") for other in LOCALES if other != locale)
+            page = render("quality_docs.html.j2", docs_page(facts, locale), locale, Links(others))
+            write_text(docs_path(job, locale).with_name(name), page)
+            pages += 1
+    return Outcome(outputs=("data_docs",), counts={"pages": pages})
+
+
+def _docs_facts(job: Job, docs: pd.DataFrame, dealers: pd.DataFrame) -> list[tuple[str, DocsFacts]]:
+    """Region id ("" for the nation) and the facts of its page."""
+    scores = job.results.read("quality").set_index("dealer_id")
+    checks = {str(scope): [_check_line(line) for line in part.itertuples()] for scope, part in docs.groupby("scope")}
+    shared = {"cycle": job.cycle.name, "as_of": job.cycle.as_of, "version": suites.version()}
+    found, lines = [], []
+    for region, part in dealers.groupby("region_id"):
+        known = scores.reindex(part["dealer_id"]).dropna(subset=["gate"])
+        name = _word(part["region_name"].iloc[0]) or str(region)
+        gates = tuple((gate, int((known["gate"] == gate.value).sum())) for gate in (Gate.PASS, Gate.WARN, Gate.FAIL))
+        link = quote(f"region-{folder_name(str(region))}.html")
+        lines.append(RegionLine(name, link, gates, _number(known["score"].median())))
+        rows = [_score_line(job, line, known) for line in part.itertuples() if line.dealer_id in known.index]
+        rows.sort(key=lambda line: (line.score is not None, line.score or 0.0, line.name))
+        facts = DocsFacts(name, **shared, checks=checks.get(str(region), []), dealers=rows)
+        found.append((str(region), facts))
+    return [("", DocsFacts("", **shared, checks=checks.get(NATION, []), regions=lines)), *found]
+
+
+def _check_line(line: object) -> CheckLine:
+    said = {name: getattr(line, name) for name in ("table", "rule", "outcome", "first_seen")}
+    return CheckLine(
+        **said,
+        column=_word(line.column) or "",  # type: ignore[attr-defined]
+        severity=Severity(line.severity),  # type: ignore[attr-defined]
+        note=_word(line.note) or "",  # type: ignore[attr-defined]
+        checked=int(line.checked),  # type: ignore[attr-defined]
+        failed=int(line.failed),  # type: ignore[attr-defined]
+        share=_number(line.share),  # type: ignore[attr-defined]
+        share_before=_number(line.share_before),  # type: ignore[attr-defined]
+    )
+
+
+def _score_line(job: Job, dealer: object, scores: pd.DataFrame) -> DealerScoreLine:
+    dealer_id, name = str(dealer.dealer_id), str(dealer.name)  # type: ignore[attr-defined]
+    line = scores.loc[dealer_id]
+    there = dealer_folder(job, dealer_id).joinpath(page_name(STEM, LOCALES[0])).is_file()
+    return DealerScoreLine(
+        name=f"{name} ({dealer_id})",
+        link="" if not there else "../../" + quote(f"dealers/{folder_name(dealer_id)}/{STEM}"),
+        score=_number(line["score"]),
+        gate=Gate(line["gate"]),
+        rows=int(line["rows"]),
+        apart=int(line["quarantined"]),
+    )
+
+
+def gate_table(job: Job) -> list[dict[str, object]]:
+    """The gates as a table for Prefect's artifact: per dealer id its score, gate and counts, worst first; no names."""
+    quality = job.results.read("quality").sort_values(["score", "dealer_id"], na_position="first")
+    names = ("score", "gate", "rows", "accepted", "quarantined", "held", "warned")
+    return [
+        {"dealer": line["dealer_id"], **{name: None if pd.isna(line[name]) else line[name] for name in names}}
+        for line in quality.to_dict("records")
+    ]
+
+
+def _number(value: object) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)  # type: ignore[call-overload,arg-type]
+
+
+def _word(value: object) -> str | None:
+    return None if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]

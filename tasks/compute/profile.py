@@ -77,6 +77,8 @@ def profile_table(
       where all four expected counts reach ``min_expected``; q_value: corrected over the scope's attributes and values
     - missing: message that says why there is no test, empty where there is one
     """
+    if not len(closed):
+        return pd.DataFrame(columns=PROFILE_COLUMNS)
     values = attribute_values(closed, rules)
     won = closed["won"].to_numpy(dtype="float64")
     tables = [

@@ -133,7 +133,7 @@ class _Builder:
                 Tile(
                     entry.label.text(self.locale),
                     self.f.value(figure.value if figure else None, entry.unit),
-                    self.t("summary.before", figure=before),
+                    self.t("summary.before", figure=before) if before != self.f.missing else "",
                 )
             )
         return tuple(rows)
@@ -251,7 +251,7 @@ class _Builder:
             state=plan.state.label(self.locale),
             problem=self.status(plan),
             deals=self.f.number(deals, 1) if plan.kind in WITH_MEASURES else "–",
-            quality=f"{self.f.number(one.score)} {gate}".strip(),
+            quality=f"{self.f.number(one.score, 1)} {gate}".strip(),
         )
 
     def status(self, plan: Plan) -> str:

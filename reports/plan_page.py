@@ -125,7 +125,7 @@ class _Builder:
             Tile(self.t("tile.filed"), self.f.number(figures.filed), checked),
             Tile(
                 self.t("tile.score"),
-                self.f.number(score.score, 0),
+                self.f.number(score.score, 1),
                 score.gate.label(self.locale) if score.gate else "",
             ),
         )

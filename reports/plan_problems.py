@@ -45,6 +45,7 @@ class ProblemView:
     cause: str
     measures: tuple[MeasureView, ...]
     under_way: tuple[str, ...]
+    served: str  # names the problem whose measures serve this one too
     basis: str
     leads: tuple[str, ...]
     problem: Problem
@@ -110,7 +111,8 @@ class ProblemWords:
                 "cause", reason=reason.label.text(self.words.locale), text=reason.definition.text(self.words.locale)
             ),
             measures=measures,
-            under_way=() if measures else self.under_way(problem, number, served_by),
+            under_way=() if own else self.under_way(problem),
+            served=self.t("under_way.same", number=served_by) if number != served_by else "",
             basis=self.t(
                 "basis.problem",
                 months=self.f.months(problem.months),
@@ -130,10 +132,8 @@ class ProblemWords:
         found = (self.figures.comparisons.get(code) for code in problem.also)
         return tuple(evidence(one, self.words) for one in found if one is not None)
 
-    def under_way(self, problem: Problem, number: int, served_by: int) -> tuple[str, ...]:
-        """Why nothing new is proposed for a problem: its reason's measures stand elsewhere or are being carried out."""
-        if number != served_by:
-            return (self.t("under_way.same", number=served_by),)
+    def under_way(self, problem: Problem) -> tuple[str, ...]:
+        """The measures of earlier plans that are being carried out for the problem's reason."""
         return tuple(
             self.t(
                 "under_way.measure",

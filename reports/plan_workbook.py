@@ -90,6 +90,8 @@ class _Plan:
         sheet.line(f"{problem.number}. {problem.title}", "lead")
         for line in (f"{problem.finding} {problem.stake}", problem.cause, *problem.evidence):
             sheet.line(line)
+        if problem.served:
+            sheet.line(problem.served)
         if problem.under_way:
             sheet.line("\n".join((self.p("under_way.title"), *problem.under_way)))
         if problem.measures:
@@ -122,8 +124,8 @@ class _Plan:
         own_from = sheet.row + 1
         sheet.line(self.t("form.own_help"), "soft")
         for number in range(1, OWN_ROWS + 1):
-            row = (f"own-{number}", None, "–", "–", *blank)
-            self.form_row(sheet, row, ["cell", "input", "cell", "cell", *entry], own=True)
+            row = (f"own-{number}", None, None, "–", *blank)
+            self.form_row(sheet, row, ["cell", "input", "input", "cell", *entry], own=True)
         self.rules(sheet, own_from)
         sheet.paper.protect("", {"format_columns": True, "format_rows": True})
 
@@ -131,7 +133,7 @@ class _Plan:
         """A row of the form, with a formula that tells what is still to be filled in."""
         row, place = sheet.row, sheet.row + 1
         sheet.cells(values, kinds, least=3)
-        needed = [f"E{place}", f"F{place}", *([f"B{place}"] if own else [])]
+        needed = [f"E{place}", f"F{place}", *([f"B{place}", f"C{place}"] if own else [])]
         count = "+".join(f'({cell}<>"")' for cell in needed)
         empty, missing, filed = (self.t(f"check.{name}") for name in ("own" if own else "empty", "missing", "filed"))
         formula = f'=IF({count}=0,"{empty}",IF({count}<{len(needed)},"{missing}","{filed}"))'
@@ -158,6 +160,7 @@ class _Plan:
         for column in (6, 9):
             sheet.paper.data_validation(FIRST, column, last, column, texts)
         sheet.paper.data_validation(own_from, 1, last, 1, texts)
+        self.listed(sheet, (own_from, 2, last, 2), "problem")
 
     def listed(self, sheet: Sheet, where: tuple[int, int, int, int], kind: str) -> None:
         rows = [number for number, row in enumerate(self.codes(), 1) if row[0] == kind]
@@ -178,6 +181,10 @@ class _Plan:
             ("locale", self.page.locale, ""),
             *(("role", role.value, role.label(self.page.locale)) for role in ROLES),
             *(("executed", word, self.t(f"executed.{word}")) for word in EXECUTED),
+            *(
+                ("problem", f"{one.problem.reason}|{one.problem.indicator}", f"{one.number}. {one.title}")
+                for one in self.page.problems
+            ),
             *(("measure", one.measure_id, problem.problem.reason) for problem, one in self.measures),
         ]
 
@@ -220,13 +227,13 @@ class _Plan:
 
     def rows(self) -> None:
         quality = self.page.quality
-        if not quality.losses and not quality.rows:
+        if not quality.every_loss and not quality.rows:
             return
         names = ("table", "rule", "columns", "failed_head", "points", "mend_head")
         sheet = self.sheet("quality", (16, 44, 26, 16, 20, 50))
         sheet.line(quality.summary, "lead")
         sheet.cells([text(f"quality_part.{name}", self.page.locale) for name in names], "head")
-        for loss in quality.losses:
+        for loss in quality.every_loss:
             sheet.cells((loss.table, loss.rule, loss.columns, loss.failed, loss.points, loss.mend))
         if not quality.rows:
             return

@@ -41,10 +41,11 @@ class RowView:
 
 @dataclass(frozen=True)
 class QualityView:
-    """The quality part of a page; ``rows`` are for the workbook."""
+    """The quality part of a page; ``every_loss`` and ``rows`` are for the workbook."""
 
     summary: str
     losses: tuple[LossView, ...]
+    every_loss: tuple[LossView, ...]
     others: str  # what the list leaves out
     rows: tuple[RowView, ...]
     rows_note: str
@@ -56,7 +57,7 @@ def quality_view(quality: Quality, words: Words) -> QualityView:
     summary = text(
         "quality_part.summary",
         locale,
-        score=f.number(quality.score),
+        score=f.number(quality.score, 1),
         rows=f.number(quality.rows),
         set_apart=f.number(quality.set_apart),
     )
@@ -67,35 +68,38 @@ def quality_view(quality: Quality, words: Words) -> QualityView:
         rules=len(left),
         points=f.number(sum(one.points for one in left), 1),
     )
-    shown = len(quality.rejected)
+    every = tuple(
+        LossView(
+            table=_table(one.table, locale),
+            rule=_rule(one.rule, "title", locale),
+            columns=f.words([_column(one.table, name, locale) for name in one.columns]),
+            failed=text("quality_part.failed", locale, failed=f.number(one.failed), rows=f.number(one.rows)),
+            points=f.number(one.points, 1),
+            mend=_rule(one.rule, "mend", locale),
+            code=one.rule,
+        )
+        for one in quality.losses
+    )
+    rows = tuple(
+        RowView(
+            table=_table(one.table, locale),
+            file=one.file,
+            row=one.row,
+            key=one.key,
+            column=_column(one.table, one.column, locale),
+            rule=_rule(one.rule, "title", locale),
+            severity=Severity(one.severity).label(locale),
+        )
+        for one in quality.rejected
+    )
+    total = f.number(quality.rejected_total)
     return QualityView(
         summary=summary,
-        losses=tuple(
-            LossView(
-                table=_table(one.table, locale),
-                rule=_rule(one.rule, "title", locale),
-                columns=f.words([_column(one.table, name, locale) for name in one.columns]),
-                failed=text("quality_part.failed", locale, failed=f.number(one.failed), rows=f.number(one.rows)),
-                points=f.number(one.points, 1),
-                mend=_rule(one.rule, "mend", locale),
-                code=one.rule,
-            )
-            for one in quality.losses[:MOST_RULES]
-        ),
+        losses=every[:MOST_RULES],
+        every_loss=every,
         others=others if left else "",
-        rows=tuple(
-            RowView(
-                table=_table(one.table, locale),
-                file=one.file,
-                row=one.row,
-                key=one.key,
-                column=_column(one.table, one.column, locale),
-                rule=_rule(one.rule, "title", locale),
-                severity=Severity(one.severity).label(locale),
-            )
-            for one in quality.rejected
-        ),
-        rows_note=text("quality_part.rows", locale, shown=f.number(shown), total=f.number(quality.rejected_total)),
+        rows=rows,
+        rows_note=text("quality_part.rows", locale, shown=f.number(len(rows)), total=total),
     )
 
 

@@ -7,6 +7,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import xlsxwriter
@@ -37,6 +38,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def lines(words: str, width: float) -> int:
     """Lines ``words`` takes in a column of ``width`` characters; a Chinese character is as wide as two letters."""
 

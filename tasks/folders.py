@@ -14,6 +14,6 @@ _LONGEST = 80  # characters; file systems stop at 255 bytes
 def folder_name(identifier: str) -> str:
     """A folder name for an id of the input: itself where it is plain, else made plain, short and unique."""
     plain = _UNSAFE.sub("_", identifier).strip("._")[:_LONGEST]
-    if plain == identifier and not _DEVICES.fullmatch(plain):
+    if plain and plain == identifier and not _DEVICES.fullmatch(plain):
         return plain
     return f"{plain}-{fingerprint(identifier)[:6]}".lstrip("-")

@@ -117,3 +117,16 @@ def workspace(tmp_path, monkeypatch):
     fresh.create()
     yield fresh
     dispose(fresh.database_url)
+
+
+@pytest.fixture(scope="session")
+def delivered(tmp_path_factory):
+    """The job of a small network made by hand (``support.delivered``), its pages and workbooks written."""
+    from support.delivered import build
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in Settings.model_fields:
+            patch.delenv(f"REMATCH_{name.upper()}", raising=False)
+        job = build(tmp_path_factory.mktemp("delivered") / "workspace")
+    yield job
+    dispose(job.workspace.database_url)

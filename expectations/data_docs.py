@@ -38,10 +38,9 @@ def current(
     by_region = results.assign(scope=results["dealer_id"].map(regions)).dropna(subset=["scope"])
     summed = by_region.groupby(["scope", "expectation"], as_index=False)[["checked", "failed"]].sum()
     local = summed.rename(columns={"expectation": "id"}).join(said, on="id", how="inner").assign(note="")
-    local["outcome"] = [
-        _outcome(checked, failed) for checked, failed in zip(local["checked"], local["failed"], strict=True)
-    ]
-    reached = by_region.join(said["table"], on="expectation").groupby(["dealer_id", "table"])["checked"].max()
+    local["outcome"] = [_outcome(*counts) for counts in zip(local["checked"], local["failed"], strict=True)]
+    tables = by_region["expectation"].map(said["table"])
+    reached = by_region.assign(table=tables).groupby(["dealer_id", "table"])["checked"].max()
     rows = expectations.groupby("table")["rows"].max()
     read = _at_reading(expectations, problems, regions, rows, reached)
     whole = pd.concat([part for part in (nation, local[_ANSWER], read) if len(part)], ignore_index=True)

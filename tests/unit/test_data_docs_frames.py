@@ -13,8 +13,8 @@ EXPECTATIONS = pd.DataFrame(
     ]
 )
 RESULTS = pd.DataFrame(
-    [("D1", "leads.missing_required.series", 4, 3), ("D2", "leads.missing_required.series", 6, 0)],
-    columns=["dealer_id", "expectation", "checked", "failed"],
+    [("D1", "leads.missing_required.series", "leads", 4, 3), ("D2", "leads.missing_required.series", "leads", 6, 0)],
+    columns=["dealer_id", "expectation", "table", "checked", "failed"],
 )
 PROBLEMS = pd.DataFrame(
     [("leads", "a.csv", 9, "D1", "malformed_phone", "phone", "quarantine")],

@@ -147,6 +147,19 @@ def judge(  # noqa: D103
     judge_counts(counts, plans, reasons, out)
 
 
+@app.command("simulate-year", **_told("simulate_year"))
+def simulate_year(  # noqa: D103
+    networks: Annotated[int, typer.Option(min=1, max=1000, help=_t("simulate_year.networks"))] = 4,
+    dealers: Annotated[int, typer.Option(min=60, max=2000, help=_t("simulate_year.dealers"))] = 200,
+    seed: Annotated[int, typer.Option(min=0, help=_t("simulate_year.seed"))] = 1,
+    explore: Annotated[bool, typer.Option("--explore", help=_t("simulate_year.explore"))] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help=_t("simulate_year.out"))] = None,
+) -> None:
+    from flows.commands.simulate import simulate  # noqa: PLC0415
+
+    simulate(networks, dealers, seed, explore=explore, out=out)
+
+
 @app.command(**_told("indicators"))
 def indicators(  # noqa: D103
     missing: Annotated[bool, typer.Option("--missing", help=_t("indicators.missing"))] = False,

@@ -60,36 +60,28 @@ def self_checks(
     - hold_back: the treated dealers' mean effect less that of the dealers held back by chance, points.
     """
     options = options or Options()
-    first = first_measures(treated)
     if counts.empty:
         nothing = ("aa_false", "placebo_z", "programme_treated", "programme_network")
         checks = [*(_missing(name, np.nan) for name in nothing), _inconclusive(looks)]
         return pd.DataFrame([vars(check) for check in checks], columns=CHECK_COLUMNS)
     checks = [
-        _back_test(counts, first, options, seed),
-        _placebo(counts, first, options, seed),
+        _back_test(counts, treated, options),
+        _placebo(counts, treated, options, seed),
         _inconclusive(looks),
-        *programme(counts, first, options=options),
+        *programme(counts, treated, options=options),
     ]
     if held:
-        checks.append(_against_held(counts, first, held, options))
+        checks.append(_against_held(counts, treated, held, options))
     return pd.DataFrame([vars(check) for check in checks], columns=CHECK_COLUMNS)
-
-
-def first_measures(treated: pd.DataFrame) -> pd.DataFrame:
-    """The first measure of every dealer: dealer_id, start, issued_after; a later one adds to what the first began."""
-    return treated.sort_values(["start", "issued_after"], kind="stable").drop_duplicates("dealer_id")[
-        ["dealer_id", "start", "issued_after"]
-    ]
 
 
 def _missing(check: str, expected: float, cases: int = 0) -> Check:
     return Check(check, np.nan, np.nan, np.nan, expected, cases, "learning.verdict.too_few")
 
 
-def _free(counts: pd.DataFrame, first: pd.DataFrame, until: int) -> pd.DataFrame:
+def _free(counts: pd.DataFrame, treated: pd.DataFrame, until: int) -> pd.DataFrame:
     """The counts up to a month of the dealers without a measure by then."""
-    began = set(first.loc[first["start"] <= until, "dealer_id"])
+    began = set(treated.loc[treated["start"] <= until, "dealer_id"])
     return counts[~counts["dealer_id"].isin(began) & (counts["month"] <= until)]
 
 
@@ -100,9 +92,9 @@ def _pretended(counts: pd.DataFrame, dealers: list[str], until: int, options: Op
     return effects[effects["effect_points"].notna()]
 
 
-def _back_test(counts: pd.DataFrame, first: pd.DataFrame, options: Options, seed: int) -> Check:
+def _back_test(counts: pd.DataFrame, treated: pd.DataFrame, options: Options) -> Check:
     until = int(counts["month"].max())
-    free = _free(counts, first, until)
+    free = _free(counts, treated, until)
     before = free[free["month"].between(until - 2 * BACK_MONTHS + 1, until - BACK_MONTHS)]
     added = before.groupby("dealer_id")[["n", "x"]].sum()
     rate = (added["x"] / added["n"])[added["n"] > 0].sort_values(kind="stable")
@@ -118,9 +110,9 @@ def _back_test(counts: pd.DataFrame, first: pd.DataFrame, options: Options, seed
     return Check("aa_false", found / len(effects), low, high, EXPECTED_FALSE, len(effects), verdict)
 
 
-def _placebo(counts: pd.DataFrame, first: pd.DataFrame, options: Options, seed: int) -> Check:
+def _placebo(counts: pd.DataFrame, treated: pd.DataFrame, options: Options, seed: int) -> Check:
     until = int(counts["month"].max())
-    free = _free(counts, first, until)
+    free = _free(counts, treated, until)
     dealers = sorted(free["dealer_id"].unique())
     if until <= BACK_MONTHS or len(dealers) < 2 * options.minimum_untreated:
         return _missing("placebo_z", 1.0, len(dealers))
@@ -158,37 +150,42 @@ def _share_interval(found: int, cases: int) -> tuple[float, float]:
 # ---- the programme ----
 
 
-def since_start(counts: pd.DataFrame, first: pd.DataFrame, options: Options | None = None) -> pd.DataFrame:
+def since_start(counts: pd.DataFrame, treated: pd.DataFrame, options: Options | None = None) -> pd.DataFrame:
     """The effect on each treated dealer over all months since its first measure: rows of ``verify``, judged ones only.
 
     A dealer that started more than LONGEST months ago is judged over its first LONGEST months: further on, what it
-    would have done alone is no longer known.
+    would have done alone is no longer known. Later measures add to what the first began; while they are new, their
+    dealers show nobody what happens without one.
     """
     until = int(counts["month"].max())
-    known = first[first["dealer_id"].isin(counts["dealer_id"]) & (first["start"] <= until)]
+    possible = treated["dealer_id"].isin(counts["dealer_id"]) & (treated["start"] <= until)
+    known = treated[possible & (treated["issued_after"] <= until)].sort_values(["start", "issued_after"], kind="stable")
+    known = known.drop_duplicates(["dealer_id", "start"]).reset_index(drop=True)
+    known = known.assign(measure_id=known.index.astype(str), target_points=np.nan)
+    first = ~known.duplicated("dealer_id")
     frames = []
-    for start, cohort in known.groupby("start"):
-        months = min(until - int(str(start)) + 1, LONGEST)
-        plans = known.assign(measure_id=known["dealer_id"], target_points=np.nan, judge=known["start"] == start)
-        plans = plans[plans["issued_after"] <= until]
-        found = verify(counts, plans, looks=(months,), alone=True, options=options)
-        frames.append(found[found["dealer_id"].isin(cohort["dealer_id"])])
+    for start in known.loc[first, "start"].unique():
+        plans = known.assign(judge=first & (known["start"] == start))
+        months = min(until - int(start) + 1, LONGEST)
+        frames.append(verify(counts, plans, looks=(months,), alone=True, options=options))
     if not frames:
         return pd.DataFrame(columns=["dealer_id", "effect_points"])
     effects = pd.concat(frames, ignore_index=True)
     return effects[effects["effect_points"].notna()]
 
 
-def programme(counts: pd.DataFrame, first: pd.DataFrame, *, options: Options | None = None) -> tuple[Check, Check]:
+def programme(counts: pd.DataFrame, treated: pd.DataFrame, *, options: Options | None = None) -> tuple[Check, Check]:
     """What the programme brought (checks programme_treated and programme_network), by the forecast of every dealer."""
-    effects = since_start(counts, first, options)
+    effects = since_start(counts, treated, options)
     if effects.empty:
         return _missing("programme_treated", 0.0), _missing("programme_network", 0.0)
     leads = effects["denominator"].to_numpy(float)
     months = counts["month"].between(int(effects["start"].min()), int(counts["month"].max()))
-    treated = _weighted("programme_treated", effects, leads / leads.sum())
-    network = _weighted("programme_network", effects, leads / float(counts.loc[months, "n"].sum()))
-    return treated, network
+    every = float(counts.loc[months, "n"].sum())
+    return (
+        _weighted("programme_treated", effects, leads / leads.sum()),
+        _weighted("programme_network", effects, leads / every),
+    )
 
 
 def _weighted(check: str, effects: pd.DataFrame, weight: np.ndarray) -> Check:
@@ -211,13 +208,13 @@ def _variance(effects: pd.DataFrame, weight: np.ndarray) -> float:
     return own + nation + float((shared**2).sum())
 
 
-def _against_held(counts: pd.DataFrame, first: pd.DataFrame, held: frozenset[str], options: Options) -> Check:
+def _against_held(counts: pd.DataFrame, treated: pd.DataFrame, held: frozenset[str], options: Options) -> Check:
     """Treated dealers against those held back by chance, both against the forecast from the others."""
     until = int(counts["month"].max())
-    effects = since_start(counts, first, options)
-    start = int(first["start"].max()) if len(first) else until + 1
-    apart = pd.DataFrame({"dealer_id": sorted(held & set(counts["dealer_id"]) - set(first["dealer_id"]))})
-    waiting = since_start(counts, pd.concat([first, apart.assign(start=start, issued_after=start - 1)]), options)
+    effects = since_start(counts, treated, options)
+    start = int(treated["start"].max()) if len(treated) else until + 1
+    apart = pd.DataFrame({"dealer_id": sorted(held & set(counts["dealer_id"]) - set(treated["dealer_id"]))})
+    waiting = since_start(counts, pd.concat([treated, apart.assign(start=start, issued_after=start - 1)]), options)
     waiting = waiting[waiting["dealer_id"].isin(apart["dealer_id"])]
     if min(len(effects), len(waiting)) < 2:
         return _missing("hold_back", 0.0, len(waiting))

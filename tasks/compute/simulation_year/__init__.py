@@ -1,0 +1,1 @@
+"""A simulated year of the whole loop on counts, with known truth (docs/learning.md, ``rematch simulate-year``)."""

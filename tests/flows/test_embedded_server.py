@@ -1,4 +1,4 @@
-"""The embedded Prefect server: loses no record, is shared, left by the last, taken over from the dead, stopped cleanly."""
+"""The embedded Prefect server: loses no record, is shared, ended by the last, taken over from the dead."""
 
 import json
 import signal

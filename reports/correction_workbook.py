@@ -120,7 +120,7 @@ class _Writer:
     def overview(self) -> None:
         book = self.book
         sheet = self.file.add_worksheet(self.t("sheet.overview"))
-        for column, width in enumerate((16, 60, 10, 60)):
+        for column, width in enumerate((34, 52, 10, 60)):
             sheet.set_column(column, column, width, self.formats["body"])
         sheet.hide_gridlines(2)
         sheet.set_paper(9)
@@ -176,6 +176,9 @@ class _Writer:
             self.put(sheet, _HEAD, at, label, "head")
         sheet.set_row(_CODES, None, None, {"hidden": True})
         sheet.freeze_panes(_HEAD + 1, 3)
+        sheet.set_paper(8)  # A3
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
         for at, row in enumerate(table.rows, _HEAD + 1):
             self.line(sheet, at, row, table, keep)
         last = _HEAD + len(table.rows)

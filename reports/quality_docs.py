@@ -117,7 +117,7 @@ def _check(line: CheckLine, cycle: str, locale: str) -> CheckView:
         checked=f.number(line.checked) if known else "",
         failed=f.number(line.failed) if known else "",
         share=f.percent(line.share, 2) if known and line.share is not None else "",
-        trend="" if change is None else f.points(change, 2),
+        trend=f.points(change, 2) if change else "",  # unchanged checks stay quiet
         trend_style="" if change is None or abs(change) < 0.005 else "bad" if change > 0 else "good",
         first_seen=text("quality_docs.new", locale) if first and line.first_seen == cycle else first,
     )

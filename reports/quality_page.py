@@ -237,7 +237,7 @@ class _Builder:
         )
 
     def corrected(self) -> tuple[str, ...]:
-        lines = [] if self.q.mended is None else [self.t("mended", rows=self.f.number(self.q.mended))]
+        lines = [self.t("mended", rows=self.f.number(self.q.mended))] if self.q.mended else []
         for each in self.q.corrections:
             when = f"{self.f.day(each.at)} {each.at:%H:%M}"
             counts = {"rows": each.rows, "cells": each.cells, "wrong": each.wrong}

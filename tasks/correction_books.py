@@ -130,8 +130,8 @@ class _Book:
                 (str(p.source_file), str(p.row_number), self._say(texts.wrong, p)) for p in self.unreadable.itertuples()
             ),
             reasons=self._reasons() if wrong else (),
-            listed=len(shown),
-            total=len(rows),
+            listed=(listed_rows := sum(len(table.rows) for table in tables)),
+            total=listed_rows + max(0, len(rows) - MOST_ROWS),
             tables=tuple(tables),
         )
 

@@ -16,6 +16,7 @@ from models.database import Database
 from models.errors import NotAvailableError, SourceError
 from models.ledger.frames import history_frame, keypoints_frame, plans_frame, scores_frame, verdicts_frame
 from models.workspace import Workspace
+from tasks.authenticity import exported as exported_signals
 from tasks.compute.defeat_filter import defeats_of_cycle
 from tasks.results import Results, published_cycles
 
@@ -75,7 +76,7 @@ EXPORTS: Mapping[str, Export] = {
     "signals": Export(
         "dealer and authenticity signal with evidence",
         _columns("cycle dealer_id signal evidence_rows expected_rows q_value flagged"),
-        needs="signals",
+        lambda context: exported_signals(context.results),
     ),
     "defeats": Export(
         "defeated lead of the cycle",

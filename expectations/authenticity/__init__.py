@@ -1,4 +1,4 @@
-"""Authenticity signals: signs that records were made up, each a test of a dealer against its peers (docs/signals.md)."""
+"""Authenticity signals: signs of made-up records, each a test of a dealer against its peers (docs/signals.md)."""
 
 from expectations.authenticity.find import SignalOptions, Signals, find_signals
 

@@ -21,7 +21,6 @@ def _reached(calls: Rows) -> np.ndarray:
 def revisit_seconds(records: Records, limits: Limits) -> Iterator[Part]:
     """Answered questionnaires whose call lasted a few seconds; a call without any answer may well be short."""
     calls = records.calls
-    records.need(calls, "duration_s")
     asked = [name for name in _ANSWERS if calls.has(name)]
     answered = calls.frame[asked].notna().any(axis=1).to_numpy() if asked else np.ones(len(calls), bool)
     seconds = calls.numbers("duration_s")
@@ -46,7 +45,6 @@ def straight_top_marks(records: Records, limits: Limits) -> Iterator[Part]:
 def revisit_success_improbable(records: Records, limits: Limits) -> Iterator[Part]:
     """Calls that reached the customer, of all calls."""
     calls = records.calls
-    records.need(calls, "reached")
     looked = ~np.isnan(calls.numbers("reached")) & (calls.dealer >= 0)
     reached = looked & _reached(calls)
     dealers = len(records.dealers)

@@ -65,8 +65,8 @@ class SignalOptions:
     """What a caller may set.
 
     ``until``: end of the months looked at (not included; default: the first midnight after the last filing or, without
-    filings, the last lead). ``changes``: when a dealer's plan was issued. ``earlier_phones``: ``lead_id, phone_key``
-    of leads that an earlier cycle saw as defeated. ``standard``: the catalogue (default: the shipped one).
+    filings, the last lead). ``changes``: when a dealer's plan was issued. ``earlier_phones``: what
+    ``phones.phone_marks`` gave for an earlier cycle. ``standard``: the catalogue (default: the shipped one).
     """
 
     until: datetime | None = None
@@ -154,11 +154,13 @@ def _judge(code: str, detect: Detector, records: Records) -> _Judged | NotChecke
     standard, dealers = records.standard, len(records.dealers)
     signal = standard[code]
     try:
+        for column in signal.columns:
+            records.need(column)
         parts = tuple(detect(records, signal.limits))
     except NotCheckedError as error:
         return error
     many = [part.counts(dealers) for part in parts]
-    tested = [n >= signal.rows for _, n in many]
+    tested = [n >= (part.least_rows or signal.rows) for part, (_, n) in zip(parts, many, strict=True)]
     most = max(int(enough.sum()) for enough in tested)
     if most < standard.test.peers:
         return NotCheckedError("few_peers", dealers=most, peers=standard.test.peers)

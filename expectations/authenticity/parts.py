@@ -15,7 +15,8 @@ class Part:
     """One way a sign can show. ``looked`` and ``evidence`` are masks over ``rows`` (evidence within looked).
 
     ``offset``: log-odds per dealer that are known beforehand; ``allowed``: dealers whose alarm this part may raise
-    (an effect large enough to matter); ``tests``: among how many like this it was chosen (0: those of the signal).
+    (an effect large enough to matter); ``tests``: among how many like this it was chosen (0: those of the signal);
+    ``least_rows``: rows a dealer needs here, where they are others than the signal's.
     """
 
     rows: Rows
@@ -23,7 +24,8 @@ class Part:
     evidence: np.ndarray
     offset: np.ndarray | None = None
     allowed: np.ndarray | None = None
-    tests: int = 0
+    tests: float = 0
+    least_rows: float = 0
 
     def counts(self, dealers: int) -> tuple[np.ndarray, np.ndarray]:
         """(rows with the sign, rows looked at) per dealer."""

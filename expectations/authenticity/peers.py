@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import betainc, expit
 
-from models.catalogue.signals import Test
+from models.catalogue.signals import PeerTest
 
 _STEP = 0.06
 _THETA = np.arange(-13.0, 9.0, _STEP)
@@ -46,7 +46,7 @@ class Peers:
         return np.clip(more @ self.weight, 0.0, 1.0)
 
 
-def learn(x: np.ndarray, n: np.ndarray, offset: np.ndarray, test: Test) -> Peers:
+def learn(x: np.ndarray, n: np.ndarray, offset: np.ndarray, test: PeerTest) -> Peers:
     """The peers as the dealers with counts ``x`` of ``n`` (n > 0) show them."""
     if len(x) > _LEARN_FROM:
         chosen = np.linspace(0, len(x) - 1, _LEARN_FROM).astype(int)

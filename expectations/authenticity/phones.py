@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,6 @@ def staff_phone(records: Records, limits: Limits) -> Iterator[Part]:
     shared numbers do so more often than that.
     """
     leads, looked = _with_number(records)
-    records.need(leads, "consultant_id")
     consultant, words = leads.codes("consultant_id")
     looked = looked & (consultant >= 0)
     rows = np.flatnonzero(_shared(leads, looked, records.standard["shared_phone"].limits))
@@ -64,7 +64,6 @@ def _beyond_chance(groups: pd.DataFrame, by_chance: np.ndarray, limit: float) ->
 
 def _with_number(records: Records) -> tuple[Rows, np.ndarray]:
     leads = records.leads
-    records.need(leads, "phone_key")
     return leads, records.created & leads.frame["phone_key"].notna().to_numpy() & (leads.dealer >= 0)
 
 
@@ -93,8 +92,6 @@ def _family_names(leads: Rows, rows: np.ndarray) -> pd.Series:
 def sequential_phone(records: Records, limits: Limits) -> Iterator[Part]:
     """Numbers of one dealer that follow each other; numbers that are a pattern in themselves."""
     leads = records.leads
-    if not leads.has("phone"):
-        raise NotCheckedError("no_numbers")
     number = _digits(leads.frame["phone"])
     looked = records.created & (leads.dealer >= 0) & (number > 10**_TAIL)
     rows = np.flatnonzero(looked)
@@ -135,8 +132,6 @@ def phone_changed(records: Records, _limits: Limits) -> Iterator[Part]:
 
     Of a row that was replaced the lake keeps the new version only; these two comparisons are what is left of the old.
     """
-    leads = records.leads
-    records.need(leads, "phone_key")
     parts = [part for part in (_in_sales(records), _since_earlier(records)) if part is not None]
     if not parts:
         raise NotCheckedError("no_versions")
@@ -162,5 +157,15 @@ def _since_earlier(records: Records) -> Part | None:
         return None
     at = positions(leads.frame["lead_id"], earlier["lead_id"])
     looked = (at >= 0) & (leads.dealer >= 0) & leads.frame["phone_key"].notna().to_numpy()
-    then = earlier["phone_key"].to_numpy()[np.maximum(at, 0)]
-    return Part(leads, looked, looked & (leads.frame["phone_key"].to_numpy() != then))
+    marks = phone_marks(leads.frame, None)
+    then = earlier["phone_mark"].to_numpy()[np.maximum(at, 0)]
+    return Part(leads, looked, looked & (marks["phone_mark"].to_numpy() != then))
+
+
+def phone_marks(leads: pd.DataFrame, until: datetime | None) -> pd.DataFrame:
+    """``lead_id, phone_mark`` of the leads (those defeated before ``until``), for a later cycle to compare.
+
+    A mark is the end of the keyed hash: enough to see a change, too short to find a customer by.
+    """
+    chosen = leads if until is None else leads[leads["defeated_at"] < until]
+    return pd.DataFrame({"lead_id": chosen["lead_id"], "phone_mark": chosen["phone_key"].str[-6:]}, copy=False)

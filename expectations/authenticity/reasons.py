@@ -15,7 +15,6 @@ Limits = Mapping[str, float]
 def one_reason(records: Records, limits: Limits) -> Iterator[Part]:
     """Filings with the reason a dealer files for nearly everything."""
     filings = records.filings
-    records.need(filings, "reason_code")
     reason, _ = filings.codes("reason_code")
     least = records.standard["one_reason"].rows
     yield from concentrated(filings, reason, len(records.dealers), least, limits["gap"], limits["share"])
@@ -29,7 +28,6 @@ def reason_shift(records: Records, limits: Limits) -> Iterator[Part]:
     network's with that reason divide.
     """
     filings = records.filings
-    records.need(filings, "reason_code")
     reason, words = filings.codes("reason_code")
     dealers, many = len(records.dealers), len(words)
     looked = (reason >= 0) & (filings.dealer >= 0)
@@ -45,10 +43,18 @@ def reason_shift(records: Records, limits: Limits) -> Iterator[Part]:
     striking = (rise >= limits["rise"]) & enough[:, None] & (both >= limits["reason_rows"])
     usual = _log_ratio(after.sum(axis=0), (both - after).sum(axis=0)) - _log_ratio(after.sum(), (both - after).sum())
     own = _log_ratio(rows_after, rows_before)
-    tests = max(int((both >= limits["reason_rows"]).any(axis=0).sum()), 1)
+    tests = looked.sum() / np.maximum(both.sum(axis=0), 1)  # Bonferroni, weighted by how common the reasons are
     for code in np.flatnonzero(striking.any(axis=0)) if striking.any() else [int(both.sum(axis=0).argmax())]:
         of_reason = looked & (reason == code)
-        yield Part(filings, of_reason, of_reason & late, own + usual[code], striking[:, code], tests)
+        yield Part(
+            filings,
+            of_reason,
+            of_reason & late,
+            own + usual[code],
+            striking[:, code],
+            tests[code],
+            limits["reason_rows"],
+        )
 
 
 def _change(records: Records) -> np.ndarray:

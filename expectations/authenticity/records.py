@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.catalogue.contract import contract
-from models.catalogue.signals import SignalStandard
+from models.catalogue.signals import PERSONAL_COLUMNS, SignalStandard
 
 DAY = np.timedelta64(1, "D")
 
@@ -110,10 +110,14 @@ class Records:
         """The sales of the months looked at that name a lead we know."""
         return self._by_lead("sales")
 
-    def need(self, rows: Rows, column: str) -> None:
-        """Raises NotCheckedError when ``rows`` have no value of ``column``."""
-        if not rows.has(column):
-            raise NotCheckedError("no_column", table=rows.table, column=column)
+    def need(self, column: str) -> None:
+        """Raises NotCheckedError when there are no values of ``column`` (``table.column``)."""
+        table, _, name = column.partition(".")
+        views = {"leads": "leads", "defeats": "filings", "revisits": "calls", "sales": "sales"}
+        if not getattr(self, views[table]).has(name):
+            if name in PERSONAL_COLUMNS:
+                raise NotCheckedError("no_numbers")
+            raise NotCheckedError("no_column", table=table, column=name)
 
     def _frame(self, table: str) -> pd.DataFrame:
         frame = self.tables.get(table)

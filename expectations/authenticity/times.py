@@ -70,7 +70,9 @@ def back_dated(records: Records, limits: Limits) -> Iterator[Part]:
     if filings.has("reviewed_at"):
         looked = ours & ~np.isnat(reviewed)
         yield Part(filings, looked, looked & (reviewed - at > _days(limits["review_days"])))
-    closed = records.leads.times("defeated_at")[filings.lead] == at  # else it was taken up again, and contacts are right
+    closed = (
+        records.leads.times("defeated_at")[filings.lead] == at
+    )  # else it was taken up again, and contacts are right
     touched = records.leads.times("last_contact_at")[filings.lead]
     looked = ours & closed & ~np.isnat(touched)
     if looked.any():

@@ -22,9 +22,10 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Test(_Part):
+class PeerTest(_Part):
     """The figures of the test all signals share."""
 
+    window_months: int = Field(ge=1)
     fdr: float = Field(gt=0, lt=1)
     peers: int = Field(ge=2)
     spread_low: float = Field(gt=0)
@@ -48,7 +49,7 @@ class Signal(_Part):
 class SignalStandard(_Part):
     """All signals by code, in the order they are shown."""
 
-    test: Test
+    test: PeerTest
     signals: Mapping[str, Signal]
 
     def __getitem__(self, code: str) -> Signal:

@@ -132,7 +132,16 @@ def no_contact(tables: Tables, rows: np.ndarray, rng: np.random.Generator) -> No
 
 def never_moves(tables: Tables, rows: np.ndarray, rng: np.random.Generator) -> None:
     _set(tables, "leads", "status", rows, "open")
-    for name in ("first_contact", "visited", "test_drive", "quoted", "ordered", "delivered", "defeated", "last_contact"):
+    for name in (
+        "first_contact",
+        "visited",
+        "test_drive",
+        "quoted",
+        "ordered",
+        "delivered",
+        "defeated",
+        "last_contact",
+    ):
         _set(tables, "leads", f"{name}_at", rows, pd.NaT)
     _set(tables, "leads", "contact_count", rows, 0)
 
@@ -168,7 +177,7 @@ PLANTINGS: Mapping[str, tuple[str, Callable[[pd.DataFrame], np.ndarray], Plantin
         one_reason,
         0.5,
     ),
-    "copied_text": ("defeats", lambda f: f["reason_text"].str.len().ge(8).to_numpy(bool), copied_text, SHARE),
+    "copied_text": ("defeats", _any, copied_text, SHARE),
     "digit_anomaly": ("leads", lambda f: f["quoted_price"].notna().to_numpy(), digit_anomaly, SHARE),
     "no_contact": ("leads", lambda f: f["defeated_at"].notna().to_numpy(), no_contact, SHARE),
     "never_moves": ("leads", _any, never_moves, SHARE),
@@ -197,7 +206,7 @@ def alarms(signals: Signals) -> pd.DataFrame:
 
 def honest(networks: int, dealers: int, months: int) -> None:
     """Networks without fakery: how many show any alarm, and of which signal."""
-    with_alarm, by_signal, smallest = 0, dict.fromkeys(DETECTORS, 0), {code: 1.0 for code in DETECTORS}
+    with_alarm, by_signal, smallest = 0, dict.fromkeys(DETECTORS, 0), dict.fromkeys(DETECTORS, 1.0)
     for seed in range(networks):
         _, tables = simulated(dealers, 1000 + seed, months)
         signals = find_signals(tables, months, until(months))
@@ -233,7 +242,8 @@ def planted(networks: int, dealers: int, months: int) -> None:
             ):
                 found[name][place] += int(many)
     print(f"{networks} networks of {dealers} dealers, {months} months; {PLANTED_DEALERS:.0%} of the dealers planted")
-    print("| planted | dealers with 100+ rows | found | with 300+ rows | found | alarms elsewhere |\n|---|---|---|---|---|---|")
+    print("| planted | dealers with 100+ rows | found | with 300+ rows | found | alarms elsewhere |")
+    print("|---|---|---|---|---|---|")
     for name, (large, caught, larger, caught_larger, others) in found.items():
         shares = caught / max(large, 1), caught_larger / max(larger, 1)
         print(f"| {name} | {large} | {shares[0]:.0%} | {larger} | {shares[1]:.0%} | {others} |", flush=True)

@@ -1,0 +1,80 @@
+"""The page docs/signals.md, written from the declarations of the signals.
+
+``python -m models.catalogue.signal_manual`` writes it; a test compares.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.catalogue.signals import signals
+
+PAGE = Path(__file__).parents[2] / "docs" / "signals.md"
+_INTRODUCTION = """\
+# Authenticity signals
+
+*Written from `models/catalogue/signals.toml` by `python -m models.catalogue.signal_manual`; a test keeps it current.*
+
+Signs that records were made up. Each is **to be checked, never a verdict**: nothing is deleted, no figure changes.
+`rematch export signals` gives dealers and signals with evidence rows; the rows behind an alarm are in the cycle's
+result `signal_evidence` by file and row number, without any phone number or name.
+
+## The test
+
+A signal looks at the rows of the last {months} months and counts, per dealer, those that show the sign.
+
+1. **Peers.** The share of such rows at honest dealers is taken as normal on the log-odds scale. Mean and spread are not
+   fixed at one estimate but averaged by their posterior, so few dealers give a cautious answer. Counts above the
+   network's 85 % quantile enter only as "at least so many": dealers that embellish do not hide themselves by widening
+   what counts as usual. Where a sign hardly ever occurs, honest dealers are believed to differ by {usual} (at most
+   {high}) on the log-odds scale.
+2. **Expected rows** are what peers show on as many rows; the p-value is the mid-p chance that an honest dealer shows
+   as many or more. A sign that can show in several ways is corrected for their number (Bonferroni).
+3. **Correction.** Benjamini-Hochberg at {fdr:.0%} over all dealers and signals tested. Without any fakery that bounds
+   the chance of a single alarm in the network; the measured rates are in [benchmarks](benchmarks.md).
+4. An alarm also needs a minimum of evidence rows and, for some signs, an effect large enough to matter (limits below).
+
+**Not checked is no pass.** A missing table or column, fewer than {peers} dealers with enough rows, or too few rows of a
+dealer leave `p_value`, `q_value` and `flagged` empty; the result `signals_checked` says why.
+
+What cannot be seen: a dealer whose peers mostly do the same; numbers changed between two loads of the same month (only
+the newest version of a row is kept; a change after a defeat shows against the numbers remembered by earlier cycles
+and in the sales); a tenth of the rows moved to a reason, or to "reached", that is common anyway.
+
+An OEM changes figures in a `signals.toml` of its own, merged over the shipped one key by key.
+
+| signal | 信号 | what it means | 说明 | to check | 核查方法 |
+|---|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    standard = signals()
+    test = standard.test
+    lines = [
+        _INTRODUCTION.format(
+            months=test.window_months, usual=test.spread_usual, high=test.spread_high, fdr=test.fdr, peers=test.peers
+        )
+    ]
+    for code, signal in standard.signals.items():
+        said = (
+            signal.label.zh_CN,
+            signal.explanation.en,
+            signal.explanation.zh_CN,
+            signal.check.en,
+            signal.check.zh_CN,
+        )
+        lines.append(f"| `{code}` {signal.label.en} | {' | '.join(said)} |\n")
+    lines.append("\n| signal | tables | cannot do without | rows of a dealer | evidence rows | limits |\n")
+    lines.append("|---|---|---|---|---|---|\n")
+    for code, signal in standard.signals.items():
+        limits = ", ".join(f"{name} {value:g}" for name, value in signal.limits.items()) or "-"
+        needs = ", ".join(f"`{name}`" for name in signal.columns) or "-"
+        cells = (f"`{code}`", ", ".join(signal.tables), needs, signal.rows, signal.evidence, limits)
+        lines.append(f"| {' | '.join(str(cell) for cell in cells)} |\n")
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

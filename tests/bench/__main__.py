@@ -1,4 +1,4 @@
-"""`make bench`: all benchmarks, or those named: ``python -m tests.bench cycle quality``; figures: docs/benchmarks.md."""
+"""`make bench`: all benchmarks, or those named: ``python -m tests.bench cycle``; figures are in docs/benchmarks.md."""
 
 import subprocess
 import sys

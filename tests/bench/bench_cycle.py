@@ -35,10 +35,8 @@ def main() -> None:
     for step in Step:
         print(f"| {step} | {' | '.join(f'{took[cycle, step]:.1f}' for cycle in cycles)} |")
     inside = sum(took.values())
-    print(
-        f"\n{dealers} dealers, {months} months: {total:.0f} s in all, {inside:.0f} s of it in steps, the rest starting and"
-    )
-    print("draining Prefect's server, writing the sample and the simulated answers of dealers.")
+    print(f"\n{dealers} dealers, {months} months: {total:.0f} s in all, {inside:.0f} s of it in steps; the rest is the")
+    print("start and draining of Prefect's server, the sample and the simulated answers of dealers.")
 
 
 def _seconds(point) -> float:

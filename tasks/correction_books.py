@@ -7,7 +7,8 @@ to nobody, so the OEM's workbook about them shows no name and no phone.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -69,6 +70,18 @@ def original_texts(problems: pd.DataFrame) -> dict[tuple[str, int, str], str]:
     }
 
 
+Place = tuple[str, int]  # source file and row number
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A row as the lake holds it: its cells as texts ("" when missing), its digest, the first column of its key."""
+
+    cells: Mapping[str, str]
+    digest: str
+    first_key: str
+
+
 @dataclass(frozen=True)
 class CorrectionLists:
     """The failing rows of ``dealers`` in one cycle."""
@@ -82,42 +95,67 @@ class CorrectionLists:
         return found[found["dealer_id"].isin(self.dealers)]
 
     @cached_property
-    def _rows(self) -> dict[str, pd.DataFrame]:
-        """The rows behind the problems by table, with personal columns, indexed by file and row."""
+    def _by_dealer(self) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        frame = self._problems.fillna({"column": "", "params": "{}"}).astype({"row_number": "int64"})
+        for problem in frame.itertuples(index=False):
+            found.setdefault(problem.dealer_id, []).append(problem)
+        return found
+
+    @cached_property
+    def _rows(self) -> dict[str, dict[Place, _Stored]]:
+        """The rows behind the problems by table and place, with personal columns; whole columns at once."""
         lake, found = self.job.lake, {}
-        for table, problems in self._problems.groupby("table"):
+        for name, problems in self._problems.groupby("table"):
+            table = contract().tables[str(name)]
             places = pd.MultiIndex.from_frame(problems[_PLACE].astype({"row_number": "int64"}))
-            whole = lake.read(LAYER, str(table), personal=True)
+            whole = lake.read(LAYER, table.name, personal=True)
             rows = whole[pd.MultiIndex.from_frame(whole[[FILE_COLUMN, ROW_COLUMN]]).isin(places)]
             rows = rows.drop_duplicates([FILE_COLUMN, ROW_COLUMN])  # a mapping may make several rows of one line
-            found[str(table)] = rows.set_index([FILE_COLUMN, ROW_COLUMN], drop=False)
+            texts_of = cell_texts(table, rows).astype(object)
+            cells = texts_of.where(texts_of.notna(), "").to_dict("records")
+            keys = rows[table.key[0]].fillna("")
+            lines = zip(rows[FILE_COLUMN], rows[ROW_COLUMN], cells, row_digests(lake, table, rows), keys, strict=True)
+            found[table.name] = {(file, int(row)): _Stored(each, digest, key) for file, row, each, digest, key in lines}
         return found
 
     def books(self, locale: str) -> Iterator[tuple[str, CorrectionBook]]:
         """A workbook for every one of ``dealers`` that has rows to correct."""
-        for dealer_id, problems in self._problems.groupby("dealer_id"):
-            yield str(dealer_id), _Book(self.job, str(dealer_id), problems, self._rows, locale).build()
+        for dealer_id, problems in sorted(self._by_dealer.items()):
+            yield dealer_id, _Book(self.job, dealer_id, problems, self._rows, locale).build()
 
 
 class _Book:
     """Puts one dealer's failing rows into words of one language."""
 
     def __init__(
-        self, job: Job, dealer_id: str, problems: pd.DataFrame, rows: Mapping[str, pd.DataFrame], locale: str
+        self,
+        job: Job,
+        dealer_id: str,
+        problems: Sequence[Any],
+        rows: Mapping[str, Mapping[Place, _Stored]],
+        locale: str,
     ) -> None:
         self.job, self.lake, self.dealer_id, self.locale, self.rows = job, job.lake, dealer_id, locale, rows
         self.personal = dealer_id != UNASSIGNED
-        self.unreadable = problems[problems["rule"] == _UNREADABLE]
-        self.problems = problems[problems["rule"] != _UNREADABLE]
+        self.unreadable = [problem for problem in problems if problem.rule == _UNREADABLE]
+        self.problems = [problem for problem in problems if problem.rule != _UNREADABLE]
 
     def build(self) -> CorrectionBook:
-        order = {state: place for place, state in enumerate(_STATES)}
-        ranked = self.problems.assign(rank=self.problems["state"].map(order))
-        rows = ranked.groupby(["table", *_PLACE], as_index=False)["rank"].min().sort_values("rank", kind="stable")
-        shown = rows.head(MOST_ROWS)
-        tables = [self._table(table, shown) for table in contract().tables if (shown["table"] == table).any()]
+        by_row: dict[tuple[str, Place], list[Any]] = {}
+        for problem in self.problems:
+            place = (problem.source_file, problem.row_number)
+            if place in self.rows[problem.table]:
+                by_row.setdefault((problem.table, place), []).append(problem)
+        ranked = sorted(by_row.items(), key=lambda item: min(_STATES.index(each.state) for each in item[1]))
+        shown = ranked[:MOST_ROWS]
+        tables = [
+            self._table(name, [(place, problems) for (table, place), problems in shown if table == name])
+            for name in contract().tables
+            if any(table == name for (table, _), _ in shown)
+        ]
         meta = {"dealer_id": self.dealer_id, "cycle": self.job.cycle.name}
-        wrong = "unknown_reason" in set(self.problems["rule"])
+        wrong = any(problem.rule == "unknown_reason" for problem in self.problems)
         return CorrectionBook(
             locale=self.locale,
             dealer=self.dealer_id if self.personal else text("corrections.nobody", self.locale),
@@ -127,11 +165,12 @@ class _Book:
             personal=self.personal,
             summary=self._summary(),
             unreadable=tuple(
-                (str(p.source_file), str(p.row_number), self._say(texts.wrong, p)) for p in self.unreadable.itertuples()
+                (problem.source_file, str(problem.row_number), self._say(texts.wrong, problem))
+                for problem in self.unreadable
             ),
             reasons=self._reasons() if wrong else (),
-            listed=(listed_rows := sum(len(table.rows) for table in tables)),
-            total=listed_rows + max(0, len(rows) - MOST_ROWS),
+            listed=len(shown),
+            total=len(ranked),
             tables=tuple(tables),
         )
 
@@ -144,35 +183,23 @@ class _Book:
         return words
 
     def _summary(self) -> tuple[tuple[str, str, int, str], ...]:
-        counts = self.problems.groupby(["table", "rule", "column"], dropna=False).size().sort_values(ascending=False)
+        counts = Counter((problem.table, problem.rule, problem.column) for problem in self.problems)
         lines = []
-        for (table, rule, column), count in counts.items():
-            named = column if isinstance(column, str) else ""
-            label = texts.column_label(table, named, self.locale)
+        for (table, rule, column), count in counts.most_common():
+            label = texts.column_label(table, column, self.locale)
             title = text(f"rule.{rule}.title", self.locale)
-            mend = texts.mend(rule, table, named, {}, self.locale)
-            lines.append((self._label(table), f"{label}: {title}" if label else title, int(count), mend))
+            mend = texts.mend(rule, table, column, {}, self.locale)
+            lines.append((self._label(table), f"{label}: {title}" if label else title, count, mend))
         return tuple(lines)
 
     def _label(self, table: str) -> str:
         return contract().tables[table].label.text(self.locale)
 
-    def _table(self, name: str, shown: pd.DataFrame) -> CorrectionTable:
+    def _table(self, name: str, lines: Sequence[tuple[Place, list[Any]]]) -> CorrectionTable:
         table = contract().tables[name]
-        mine, there = shown[shown["table"] == name], self.rows[name]
-        wanted = zip(mine["source_file"], mine["row_number"].astype("int64"), strict=True)
-        places = [place for place in wanted if place in there.index]
-        stored = there.loc[places]
-        digests = row_digests(self.lake, table, stored).tolist()
-        shown_cells = self._cells(table, stored)
-        problems = self.problems[self.problems["table"] == name]
-        said = {place: part for place, part in problems.groupby(_PLACE)}  # noqa: C416  a frame, not pairs
-        first_keys = stored[table.key[0]].fillna("").tolist()
-        rows = [
-            self._row(table, place, said[place], cells, digest, key)
-            for place, cells, digest, key in zip(places, shown_cells, digests, first_keys, strict=True)
-        ]
-        used = {field for row in rows for field in (*row.open, *(f for f, words in row.cells.items() if words))}
+        words = {field: self._words(spec) for field, spec in table.fields.items()}
+        rows = [self._row(table, place, problems, words) for place, problems in lines]
+        used = {field for row in rows for field in (*row.open, *(f for f, cell in row.cells.items() if cell))}
         ordered = [name for name in table.key if name in used] + [f for f in table.fields if f not in table.key]
         columns = [
             CorrectionColumn(field, table.fields[field].label.text(self.locale), self._choices(table.fields[field]))
@@ -181,21 +208,18 @@ class _Book:
         ]
         return CorrectionTable(name, self._label(name), tuple(columns), tuple(rows))
 
-    def _cells(self, table: Table, stored: pd.DataFrame) -> list[dict[str, str]]:
-        """Each row's cells as the dealer reads them; what could not be typed as it was written."""
-        originals = original_texts(self.problems[self.problems["table"] == table.name])
-        cells = cell_texts(table, stored.reset_index(drop=True))
-        for name, field in table.fields.items():
-            if field.personal and not self.personal:
-                cells[name] = cells[name].where(cells[name].isna(), _MASK)
-            elif words := self._words(field):
-                cells[name] = cells[name].map(lambda cell, words=words: words.get(cell, cell), na_action="ignore")
-        rows = cells.astype(object).where(cells.notna(), "").to_dict("records")
-        for (file, number), row in zip(stored.index, rows, strict=True):
-            for name, cell in row.items():
-                if not cell:
-                    row[name] = originals.get((file, number, name), "")
-        return rows
+    def _cells(
+        self, table: Table, place: Place, problems: Sequence[Any], words: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, str]:
+        """A row's cells as the dealer reads them; what could not be typed as it was written."""
+        stored = self.rows[table.name][place].cells
+        hidden = () if self.personal else [name for name, field in table.fields.items() if field.personal]
+        cells = {name: words[name].get(cell, cell) for name, cell in stored.items()}
+        cells |= {name: _MASK for name in hidden if cells[name]}
+        for problem in problems:
+            if problem.rule in UNTYPED and not cells.get(problem.column):
+                cells[problem.column] = json.loads(problem.params).get("value", "")
+        return cells
 
     def _words(self, field: ContractField) -> Mapping[str, str]:
         """How the codes of a field are written in the reader's language; typing reads them back."""
@@ -209,27 +233,27 @@ class _Book:
         return tuple(words.values()) or contract().codes(field.kind)
 
     def _row(
-        self, table: Table, place: tuple[str, int], problems: pd.DataFrame, cells: dict[str, str], digest: str, key: str
+        self, table: Table, place: Place, problems: Sequence[Any], words: Mapping[str, Mapping[str, str]]
     ) -> CorrectionRow:
-        state = min(problems["state"], key=_STATES.index)
-        own = [p for p in problems.itertuples() if p.state != "held"]
-        opened = dict.fromkeys(name for p in own for name in open_cells(table, p.rule, p.column or ""))
+        stored = self.rows[table.name][place]
+        state = min((problem.state for problem in problems), key=_STATES.index)
+        own = [problem for problem in problems if problem.state != "held"]
+        opened = dict.fromkeys(name for p in own for name in open_cells(table, p.rule, p.column))
         if not self.personal:  # a masked cell cannot be corrected; whose row it is, is what is asked
             opened = {name: None for name in opened if not table.fields[name].personal}
-            if any(p.rule == "unknown_dealer" for p in own):
+            if any(problem.rule == "unknown_dealer" for problem in own):
                 opened["dealer_id"] = None
-        sure = any(confirmable(p.rule) for p in own)
-        token = Token(self.dealer_id, table.name, place[0], place[1], key, digest, tuple(opened), sure)
-        told = list(problems.itertuples())
+        sure = any(confirmable(problem.rule) for problem in own)
+        token = Token(self.dealer_id, table.name, *place, stored.first_key, stored.digest, tuple(opened), sure)
         return CorrectionRow(
             token=token_text(self.lake, token),
             state=text(f"corrections.state.{state}", self.locale),
-            wrong="\n".join(dict.fromkeys(self._say(texts.wrong, p) for p in told)),
-            mend="\n".join(dict.fromkeys(self._say(texts.mend, p) for p in told)),
+            wrong="\n".join(dict.fromkeys(self._say(texts.wrong, problem) for problem in problems)),
+            mend="\n".join(dict.fromkeys(self._say(texts.mend, problem) for problem in problems)),
             file=place[0],
             row=place[1],
-            cells=cells,
-            marked={p.column for p in own if p.column in table.fields},
+            cells=self._cells(table, place, problems, words),
+            marked={problem.column for problem in own if problem.column in table.fields},
             open=tuple(opened),
             confirmable=sure,
         )

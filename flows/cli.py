@@ -150,7 +150,7 @@ def judge(  # noqa: D103
 @app.command("simulate-year", **_told("simulate_year"))
 def simulate_year(  # noqa: D103
     networks: Annotated[int, typer.Option(min=1, max=1000, help=_t("simulate_year.networks"))] = 4,
-    dealers: Annotated[int, typer.Option(min=60, max=2000, help=_t("simulate_year.dealers"))] = 200,
+    dealers: Annotated[int, typer.Option(min=60, max=2000, help=_t("simulate_year.dealers"))] = 150,
     seed: Annotated[int, typer.Option(min=0, help=_t("simulate_year.seed"))] = 1,
     explore: Annotated[bool, typer.Option("--explore", help=_t("simulate_year.explore"))] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help=_t("simulate_year.out"))] = None,

@@ -47,6 +47,7 @@ EFFECT_COLUMNS = [
     "target_points",
     "target_reached",
     "months_needed",
+    "pull_points",
     "untreated",
     "history_months",
     "inflation",
@@ -74,9 +75,11 @@ def verify(
     each look, and a measure with a verdict at one look has no row at later ones.
 
     Returns EFFECT_COLUMNS. Effects, intervals and standard errors are percentage points, positive = better, also where
-    a lower rate is better; value and expected are rates as counted. A measure that cannot be judged has empty figures,
-    the verdict not_enough_evidence and in ``reason_key`` the message that says why; ``notes`` holds message keys of
-    what weakens the comparison. Raises SourceError for impossible counts, an unknown dealer, or a plan after the end.
+    a lower rate is better; value and expected are rates as counted; pull_points says how far shrinkage moved the
+    forecast from the dealer's own history (effect + pull: the effect against its own level). A measure that cannot be
+    judged has empty figures, the verdict not_enough_evidence and in ``reason_key`` the message that says why; ``notes``
+    holds message keys of what weakens the comparison. Raises SourceError for impossible counts, an unknown dealer, or a
+    plan after the end.
     """
     options = options or Options()
     p = panel(counts, higher_is_better=higher_is_better)
@@ -234,12 +237,20 @@ def _judged(
         reason_key=why,
         target_reached=_target_reached(history.panel, due, observed),
         months_needed=_needed(history, found, due, after.months, options),
+        pull_points=shown(_pull(history, found), 100),
         untreated=int(untreated.sum()),
         history_months=months_known,
         inflation=found.inflation,
         df=found.df,
     )
     return frame.assign(notes=_notes(after, due, table, untreated))
+
+
+def _pull(history: Fit, found: Forecast) -> Floats:
+    """How far each forecast (rate) was shrunk from the level of the dealer's own history towards its peers'."""
+    info = history.info.sum(1)
+    away = np.divide(history.score.sum(1), info, out=np.zeros_like(info), where=info > 0)
+    return np.asarray(-away * found.expected * (1 - found.expected))
 
 
 def _target_reached(history: Panel, due: pd.DataFrame, observed: Floats) -> pd.Series[bool]:

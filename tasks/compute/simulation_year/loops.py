@@ -83,9 +83,10 @@ class Naive:
             if month - plan.month < LOOKS[0]:
                 continue
             span = counts["month"].between(plan.month - WINDOW + 1, plan.month) & counts["dealer_id"].eq(dealer)
-            (n0, x0), (n1, x1) = counts.loc[span, ["n", "x"]].sum(), recent.loc[dealer, ["n", "x"]]
-            p0, p1 = x0 / max(n0, 1), x1 / max(n1, 1)
-            se = np.sqrt(p0 * (1 - p0) / max(n0, 1) + p1 * (1 - p1) / max(n1, 1))
+            before = counts.loc[span, ["n", "x"]].sum()
+            n = np.maximum([before["n"], recent.loc[dealer, "n"]], 1)
+            p0, p1 = np.array([before["x"], recent.loc[dealer, "x"]], float) / n
+            se = np.sqrt(p0 * (1 - p0) / n[0] + p1 * (1 - p1) / n[1])
             del self.running[dealer]
             if p1 - p0 < BETTER * se:
                 self.again[dealer] = plan.reason
@@ -136,11 +137,11 @@ class Rematch:
         if gaps is None:
             return None
         known = self.failed.get(dealer, set())
-        for row in gaps.sort_values("rank").itertuples():
-            reason = str(row.reason)
+        for row in gaps.sort_values("rank").to_dict("records"):
+            reason = str(row["reason"])
             measure = next((one for one in order[reason] if one not in known), None)
-            if measure is not None and float(row.lo90) > 0:
-                return Plan(dealer, month, reason, measure, max(0.5 * float(row.gap_points), 0.5))
+            if measure is not None and row["lo90"] > 0:
+                return Plan(dealer, month, reason, measure, max(0.5 * float(row["gap_points"]), 0.5))
         return None
 
     def executed(self, plan: Plan, done: bool) -> None:

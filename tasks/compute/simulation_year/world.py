@@ -21,15 +21,15 @@ from tasks.compute.judgement.model import Floats, Ints, expit
 class Setting:
     """What a simulated network is like; levels and movement as in the benchmarks of judgement."""
 
-    dealers: int = 200
+    dealers: int = 150
     regions: int = 8
     history: int = 15  # months before the year
     year: int = 12
     leads: float = 130.0  # median a month
     spread: float = 0.6  # sd of log leads
     base: float = 0.17  # close rate without any cause
-    cells: int = 4
-    reasons: int = 6
+    cells: int = 2
+    reasons: int = 5
     fixable: float = 0.5  # share of defeats with one of the reasons
     with_cause: float = 0.5
     cause: tuple[float, float] = (0.02, 0.06)  # close rate a cause takes
@@ -75,11 +75,11 @@ class World:
     def taken(self, repaired: Floats) -> Floats:
         """Close rate taken by the cause, dealers x months, where ``repaired`` (same shape, 0-1) of it is mended."""
         left = self.size[:, None] * (1 - repaired)
-        return np.minimum(left, 0.8 * self.chance.min(2))
+        return np.asarray(np.minimum(left, 0.8 * self.chance.min(2)))
 
     def close_rate(self, repaired: Floats) -> Floats:
         """True chance to win, dealers x months x cells."""
-        return self.chance - self.taken(repaired)[:, :, None]
+        return np.asarray(self.chance - self.taken(repaired)[:, :, None])
 
     def month(self, month: int, repaired: Floats) -> pd.DataFrame:
         """Counts of one month (number from 1): dealer_id, region_id, month, cell, n, x = won, and lost per reason.

@@ -153,5 +153,5 @@ def summary(year: pd.DataFrame) -> pd.DataFrame:
     table["covered"] = inside.groupby(known["loop"]).mean().reindex(table.index)
     table["bias"] = (year["estimate"] - year["truth"]).groupby(year["loop"]).mean().reindex(table.index)
     if "naive" in table.index:
-        table["times_naive"] = table["gain_last"] / table.loc["naive", "gain_last"]
+        table["times_naive"] = table["gain_last"] / table["gain_last"].to_dict()["naive"]
     return table.reset_index()

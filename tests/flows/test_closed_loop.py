@@ -186,7 +186,7 @@ def test_a_corrected_file_is_taken_in_and_judged_as_a_new_version(prefect_server
     run_cycle(source)
     before = export_frame(Workspace.open(home), "defeats", CYCLE)
     file = source / f"defeats_{CYCLE}.csv"
-    file.write_bytes(file.read_bytes().replace(b",competitor,", b",unknown,"))
+    file.write_bytes(file.read_bytes().replace(b'"competitor"', b'"unknown"'))
     run_cycle(source)
     after = export_frame(Workspace.open(home), "defeats", CYCLE)
     assert len(after) == len(before), "corrected rows replace the old ones"

@@ -104,10 +104,24 @@ def groups(learnt: pd.DataFrame, shown: pd.DataFrame, confusion: Confusion) -> G
     filed = np.bincount(number, minlength=len(rows)).astype("float64")
     answered = learnt[learnt["confirmed"].notna()]
     chance = _within_strata(answered, rows, confusion)
-    own, n = _counts(answered, rows, ["dealer_id", "declared"], confusion)
-    # the dealer's own answers, drawn to what the network says of such customers
-    chance = (own + confusion.prior * chance) / (n + confusion.prior)[:, None]
+    keys = ["dealer_id", "declared"]
+    own, n = _counts(answered, rows, keys, confusion)
+    usual = _expected(_within_strata(answered, answered, confusion), answered, rows, keys)
+    # the dealer's answers against what such customers usually say, by as much as they prove; strata keep their difference
+    start = confusion.prior * usual / np.maximum(n, 1)[:, None]
+    ratio = np.divide(own + start, usual + start, out=np.ones_like(own), where=usual + start > 0)
+    chance = chance * ratio
+    chance = chance / np.maximum(chance.sum(1, keepdims=True), 1e-12)
     return Groups(rows, filed, filed - said.sum(1), said, chance, n)
+
+
+def _expected(chance: Floats, answered: pd.DataFrame, rows: pd.DataFrame, keys: list[str]) -> Floats:
+    """Per row the summed ``chance`` of the answers that share its ``keys``."""
+    both = pd.concat([rows[keys], answered[keys]], ignore_index=True)
+    number = both.groupby(keys, observed=True, dropna=False).ngroup().to_numpy().astype("int64")
+    size = int(number.max()) + 1 if len(number) else 0
+    columns = [np.bincount(number[len(rows) :], one, size) for one in chance.T]
+    return np.stack(columns, axis=1)[number[: len(rows)]] if columns else np.zeros((len(rows), 0))
 
 
 def _within_strata(answered: pd.DataFrame, rows: pd.DataFrame, confusion: Confusion) -> Floats:

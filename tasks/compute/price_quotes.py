@@ -120,7 +120,7 @@ def week_spread(known: pd.DataFrame, rules: PriceRules) -> pd.DataFrame:
     all groups of as many quotes stay under, at least ``min_points``; missing with fewer than ``min_groups`` of them.
     """
     rule = rules.inconsistent_promotion
-    named = known[known["model"].notna() & (known["week"] >= 0)]
+    named = known[known[["dealer_id", "series", "model"]].notna().all(axis=1) & (known["week"] >= 0)]
     group = named.groupby(["dealer_id", "series", "model", "week"], observed=True).ngroup().to_numpy()
     if not len(named):
         nothing = pd.Series(np.nan, index=known.index)
@@ -150,7 +150,7 @@ def dealer_spread(known: pd.DataFrame, rules: PriceRules) -> pd.DataFrame:
     """
     rule = rules.inconsistent_promotion
     columns = ["quotes", "spread", "usual", "q_value", "beyond"]
-    named = known[known["model"].notna() & (known["week"] >= 0)]
+    named = known[known[["dealer_id", "series", "model"]].notna().all(axis=1) & (known["week"] >= 0)]
     centre = named.groupby(["series", "model", "month"], observed=True)["ratio"].transform("median")
     away = named.assign(away=named["ratio"] - centre, square=(named["ratio"] - centre) ** 2)
     squares = away.groupby(["dealer_id", "series", "week"], observed=True)

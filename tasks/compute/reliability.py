@@ -176,7 +176,10 @@ def _variance(model: Groups, confusion: Confusion, scope: npt.NDArray[np.int64],
 
 
 def _by(values: Floats, key: npt.NDArray[np.int64], size: int) -> Floats:
-    return np.stack([np.bincount(key, column, size) for column in values.T], axis=1).astype("float64")
+    result = np.zeros((size, values.shape[1]))  # no reason confirmed by anybody: no columns
+    for place, column in enumerate(values.T):
+        result[:, place] = np.bincount(key, column, size)
+    return result
 
 
 def confusion_table(learnt: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ the same functions without a server. Steps get ids and paths only.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from prefect import flow, task
@@ -16,7 +17,8 @@ from flows.reader import reader_locale
 from flows.records import RunRef, StepReport, keep
 from models.enums import Step
 from models.errors import UserError
-from tasks.job import Job, Outcome
+from models.messages import LOCALES
+from tasks.job import Job, Outcome, together
 
 RETRIES = 2
 RETRY_DELAY_S = 2
@@ -101,9 +103,13 @@ def verify_measures(ref: RunRef) -> StepReport:
 @flow(name="diagnose")
 def diagnose_dealers(ref: RunRef) -> StepReport:
     """Each dealer against its peers with the same mix of customers."""
+    from tasks.analysing import analyse  # noqa: PLC0415
     from tasks.planning import compare_dealers  # noqa: PLC0415
 
-    return keep(ref, Step.DIAGNOSE, lambda: _work("diagnose", compare_dealers)(ref))
+    def work() -> Outcome:
+        return together(_work("diagnose", compare_dealers)(ref), _work("analyse", analyse)(ref))
+
+    return keep(ref, Step.DIAGNOSE, work)
 
 
 @flow(name="plan")
@@ -116,17 +122,44 @@ def draft_plans(ref: RunRef) -> StepReport:
 
 @flow(name="deliver")
 def deliver_plans(ref: RunRef) -> StepReport:
-    """Issue the plans; write every dealer's page and workbook, and the OEM's overview; in shards of dealers."""
+    """Issue the plans; write every dealer's pages and workbooks, the OEM's overview and the Data Docs; in shards."""
     from tasks.delivering import issue_and_list, write_dealers, write_overview  # noqa: PLC0415
+    from tasks.quality_reports import write_data_docs, write_quality  # noqa: PLC0415
 
-    @task(name="dealers", cache_policy=NO_CACHE, persist_result=False)
-    def shard(dealers: list[str]) -> Outcome:
+    @task(name="plans", cache_policy=NO_CACHE, persist_result=False)
+    def plans(dealers: list[str]) -> Outcome:
         return write_dealers(ref.job(), dealers)
 
+    @task(name="quality", cache_policy=NO_CACHE, persist_result=False)
+    def quality(dealers: list[str]) -> Outcome:
+        return write_quality(ref.job(), dealers)
+
     def work() -> Outcome:
-        dealers = issue_and_list(ref.job())
-        shards = [dealers[start : start + SHARD] for start in range(0, len(dealers), SHARD)]
-        outcomes = [future.result() for future in shard.map(shards)]
-        return write_overview(ref.job(), outcomes)
+        job = ref.job()
+        dealers = issue_and_list(job)
+        checked = [future.result() for future in quality.map(_shards(list(job.results.read("quality")["dealer_id"])))]
+        written = [future.result() for future in plans.map(_shards(dealers))]
+        overview = write_overview(job, written)
+        docs = _work("data docs", write_data_docs)(ref)
+        _publish_gates(ref)
+        files = sum(int(str(outcome.counts.get("files", 0))) for outcome in (overview, docs, *checked))
+        return replace(together(*checked, docs, overview), counts={**overview.counts, "files": files})
 
     return keep(ref, Step.DELIVER, work)
+
+
+def _shards(dealers: list[str]) -> list[list[str]]:
+    return [dealers[start : start + SHARD] for start in range(0, len(dealers), SHARD)]
+
+
+def _publish_gates(ref: RunRef) -> None:
+    """The gates as a table and the Data Docs as links on the run's page in Prefect; ids and figures only."""
+    from prefect.artifacts import create_link_artifact, create_table_artifact  # noqa: PLC0415
+
+    from tasks.quality_reports import docs_path, gate_table  # noqa: PLC0415
+
+    job = ref.job()
+    create_table_artifact(table=gate_table(job), key="gates", description=f"Data quality gates {ref.cycle}")
+    for locale in LOCALES:
+        link = docs_path(job, locale).as_uri()
+        create_link_artifact(link=link, key=f"data-docs-{locale.lower().replace('_', '-')}", link_text=ref.cycle)

@@ -19,11 +19,12 @@ LANGUAGES = {"zh_CN": ("zh-CN", "中文"), "en": ("en", "English")}
 
 @dataclass(frozen=True)
 class Links:
-    """Where a page leads: itself in the other languages, the overview and the workbook beside it where it has them."""
+    """Where a page leads: itself in the other languages, and what stands around it, empty where it is not there."""
 
     languages: tuple[tuple[tuple[str, str], str], ...]  # (tag, name), address
     overview: str = ""
     workbook: str = ""
+    quality: str = ""
 
 
 def page_name(stem: str, locale: str) -> str:
@@ -31,10 +32,10 @@ def page_name(stem: str, locale: str) -> str:
     return f"{stem}.{locale}.html"
 
 
-def links(stem: str, locale: str, overview: str = "", workbook: str = "") -> Links:
-    """The links of page ``stem`` in ``locale``."""
+def links(stem: str, locale: str, **around: str) -> Links:
+    """The links of page ``stem`` in ``locale``; ``around``: overview, workbook, quality."""
     others = [other for other in LOCALES if other != locale]
-    return Links(tuple((LANGUAGES[other], page_name(stem, other)) for other in others), overview, workbook)
+    return Links(tuple((LANGUAGES[other], page_name(stem, other)) for other in others), **around)
 
 
 @cache

@@ -19,6 +19,8 @@ from reports.plan_workbook import plan_workbook
 from tasks.figures import CycleFigures
 from tasks.folders import folder_name
 from tasks.job import DealerFailure, Job, Outcome
+from tasks.quality_reports import STEM as QUALITY
+from tasks.quality_reports import docs_path
 from tasks.results import write_bytes, write_text
 
 STEM = "plan"
@@ -54,7 +56,14 @@ def _documents(job: Job, plan: Plan, figures: DealerFigures) -> dict[Path, bytes
     made = {}
     for locale in LOCALES:
         page, workbook = plan_page(plan, figures, locale), f"{STEM}.{locale}.xlsx"
-        leading = links(STEM, locale, overview=f"../../{overview_path(job.pages, locale).name}", workbook=workbook)
+        quality = page_name(QUALITY, locale)
+        leading = links(
+            STEM,
+            locale,
+            overview=f"../../{overview_path(job.pages, locale).name}",
+            workbook=workbook,
+            quality=quality if (folder / quality).is_file() else "",
+        )
         made[folder / page_name(STEM, locale)] = render("plan.html.j2", page, locale, leading).encode("utf-8")
         made[folder / workbook] = plan_workbook(page, plan, figures)
     return made
@@ -74,7 +83,8 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
             if plan.dealer_id not in failed
         }
         page = national_page(job.cycle, figures.nation(plans, addresses, said), locale)
-        write_text(overview_path(job.pages, locale), render("national.html.j2", page, locale, links("index", locale)))
+        around = links("index", locale, quality=docs_path(job, locale).relative_to(job.pages).as_posix())
+        write_text(overview_path(job.pages, locale), render("national.html.j2", page, locale, around))
     dealers = sum(outcome.dealers for outcome in outcomes)
     files = sum(int(str(outcome.counts["files"])) for outcome in outcomes) + len(LOCALES)
     return Outcome(counts={"dealers": dealers - len(failures), "files": files}, failures=failures, dealers=dealers)

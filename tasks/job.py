@@ -52,3 +52,14 @@ class Outcome:
     dealers: int = 0  # dealers tried, the denominator of the failed share
     problems: tuple[str, ...] = ()  # messages about broken files and the like; they make the run end "with problems"
     notices: tuple[str, ...] = ()  # what the reader should know and nobody need mend: tables that are not there, ...
+
+
+def together(*outcomes: Outcome) -> Outcome:
+    """What several parts of one step answer, as one; figures of later parts win where names repeat."""
+    return Outcome(
+        outputs=tuple(name for outcome in outcomes for name in outcome.outputs),
+        counts={name: value for outcome in outcomes for name, value in outcome.counts.items()},
+        failures=tuple(failure for outcome in outcomes for failure in outcome.failures),
+        dealers=max((outcome.dealers for outcome in outcomes), default=0),
+        problems=tuple(problem for outcome in outcomes for problem in outcome.problems),
+    )

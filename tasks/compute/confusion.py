@@ -107,7 +107,7 @@ def groups(learnt: pd.DataFrame, shown: pd.DataFrame, confusion: Confusion) -> G
     keys = ["dealer_id", "declared"]
     own, n = _counts(answered, rows, keys, confusion)
     usual = _expected(_within_strata(answered, answered, confusion), answered, rows, keys)
-    # the dealer's answers against what such customers usually say, by as much as they prove; strata keep their difference
+    # the dealer's answers against what such customers usually say, by as much as they prove: strata stay apart
     start = confusion.prior * usual / np.maximum(n, 1)[:, None]
     ratio = np.divide(own + start, usual + start, out=np.ones_like(own), where=usual + start > 0)
     chance = chance * ratio

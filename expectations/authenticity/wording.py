@@ -14,7 +14,6 @@ from expectations.authenticity.parts import Part
 from expectations.authenticity.records import NotCheckedError, Records
 
 Limits = Mapping[str, float]
-_FEW_USERS = 3  # other dealers that must repeat a text before it can be called common
 _DIFFER = 2.0  # how much more common than elsewhere a text may honestly be at a dealer with other customers
 
 
@@ -51,8 +50,7 @@ def _normalised(code: np.ndarray, texts: pa.Array, least_words: float) -> tuple[
 def _again(dealer: np.ndarray, text: np.ndarray, limits: Limits) -> np.ndarray:
     """Rows whose text the dealer uses more often than its frequency elsewhere explains.
 
-    A text that many dealers use several times is a common phrase (one language's usual words for a reason); it counts
-    only where it makes up much of what the dealer writes.
+    It must also make up much of what the dealer writes: a few colleagues' usual words for each reason do not.
     """
     many = int(text.max()) + 1
     cells, cell, copies = np.unique(dealer * many + text, return_inverse=True, return_counts=True)
@@ -61,9 +59,7 @@ def _again(dealer: np.ndarray, text: np.ndarray, limits: Limits) -> np.ndarray:
     elsewhere = (of_text[words] - copies) / np.maximum(len(text) - own, 1)
     usual = own * elsewhere * _DIFFER + 0.01
     repeated = copies >= limits["copies"]
-    users = np.bincount(words[repeated], minlength=many)[words] - repeated
-    common = users >= max(limits["common_dealers"] * (of_dealer > 0).sum(), _FEW_USERS)
-    enough = copies >= np.where(common, limits["common_share"], limits["share"]) * own
+    enough = copies >= limits["share"] * own
     return (repeated & enough & (poisson.sf(copies - 1, usual) < limits["chance"]))[cell]
 
 

@@ -164,7 +164,7 @@ def test_without_dates_there_is_no_end():
 def test_a_problem_is_said_in_both_languages_with_the_columns_label():
     result = check(leads=rows_of("leads", {"age": 300}, {"age": 30}))
     problem = result.problems()
-    assert texts.sentences(problem, "zh_CN").tolist() == ["「年龄」为 300,不在 16 至 100 岁之间,该值已清空"]
+    assert texts.sentences(problem, "zh_CN").tolist() == ["「年龄」为 300，不在 16 至 100 岁之间，该值已清空"]
     assert texts.sentences(problem, "en").tolist() == ["age is 300, not between 16 and 100; the cell was emptied"]
 
 

@@ -139,11 +139,11 @@ def deliver_plans(ref: RunRef) -> StepReport:
         dealers = issue_and_list(job)
         checked = [future.result() for future in quality.map(_shards(list(job.results.read("quality")["dealer_id"])))]
         written = [future.result() for future in plans.map(_shards(dealers))]
-        overview = write_overview(job, written)
         docs = _work("data docs", write_data_docs)(ref)
         _publish_gates(ref)
-        files = sum(int(str(outcome.counts.get("files", 0))) for outcome in (overview, docs, *checked))
-        return replace(together(*checked, docs, overview), counts={**overview.counts, "files": files})
+        overview = write_overview(job, [*checked, *written])
+        said = tuple(problem for outcome in checked for problem in outcome.problems)
+        return replace(together(docs, overview), problems=said)
 
     return keep(ref, Step.DELIVER, work)
 

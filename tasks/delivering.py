@@ -70,9 +70,12 @@ def _documents(job: Job, plan: Plan, figures: DealerFigures) -> dict[Path, bytes
 
 
 def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
-    """The OEM's overview in every language, with what could not be delivered on it; sums up the shards."""
-    failures = tuple(failure for outcome in outcomes for failure in outcome.failures)
-    failed = {failure.dealer_id for failure in failures}
+    """The OEM's overview in every language, with what could not be delivered on it; sums up the shards.
+
+    A dealer is one failure, whichever of its files could not be made.
+    """
+    first = {failure.dealer_id: failure for outcome in reversed(outcomes) for failure in outcome.failures}
+    failures, failed = tuple(first.values()), set(first)
     plans = ledger.plans(Database.of(job.workspace), job.cycle.name)
     figures = CycleFigures(job)
     said = tuple(Failure(failure.dealer_id, failure.key, failure.params) for failure in failures)
@@ -85,7 +88,7 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
         page = national_page(job.cycle, figures.nation(plans, addresses, said), locale)
         around = links("index", locale, quality=docs_path(job, locale).relative_to(job.pages).as_posix())
         write_text(overview_path(job.pages, locale), render("national.html.j2", page, locale, around))
-    dealers = sum(outcome.dealers for outcome in outcomes)
+    dealers = len({plan.dealer_id for plan in plans} | failed)
     files = sum(int(str(outcome.counts["files"])) for outcome in outcomes) + len(LOCALES)
     return Outcome(counts={"dealers": dealers - len(failures), "files": files}, failures=failures, dealers=dealers)
 

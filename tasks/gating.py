@@ -10,21 +10,27 @@ from models import ledger
 from models.database import Database
 from models.enums import Gate
 from models.schemas import Dealer
+from tasks import authenticity
 from tasks.check import ACCEPTED, CheckReport
 from tasks.check import check as check_received
-from tasks.job import Job, Outcome
+from tasks.job import Job, Outcome, together
 
 OUTPUTS = ("quality", "losses", "expectations", "rejected", "problems", "account")
 
 
 def check(job: Job) -> Outcome:
-    """Check what was received, publish the accepted layer, and remember scores, gates and every rejected row."""
+    """Check what was received, publish the accepted layer, and remember scores, gates and every rejected row.
+
+    The authenticity signals are looked for in the accepted layer: signs to be checked, which change neither score nor
+    gate and delete nothing (domain.md section 12).
+    """
     report = check_received(job.workspace, job.cycle)
     _write(job, report)
     _remember(job, report)
     locale = job.workspace.settings.locale
     counts = report.counts() | {"failed": report.gates.get(Gate.FAIL, 0)}
-    return Outcome(OUTPUTS, counts, problems=tuple(notice.text(locale) for notice in report.notices))
+    checked = Outcome(OUTPUTS, counts, problems=tuple(notice.text(locale) for notice in report.notices))
+    return together(checked, authenticity.find(job))
 
 
 def _write(job: Job, report: CheckReport) -> None:

@@ -18,7 +18,7 @@ from expectations.view import UNASSIGNED
 from models.database import Database
 from models.enums import Gate, Severity
 from models.ledger.frames import quality_frame, scores_frame
-from models.messages import LOCALES
+from models.messages import LOCALES, text
 from reports.correction_workbook import correction_workbook
 from reports.html import LANGUAGES, Links, links, page_name, render
 from reports.quality_docs import CheckLine, DealerScoreLine, DocsFacts, RegionLine, docs_page
@@ -49,9 +49,9 @@ def write_quality(job: Job, dealers: Collection[str]) -> Outcome:
 
     With ``_unassigned`` among them, the OEM's workbook of rows nobody owns (without names and phones) is made too.
     """
-    listed = write_workbooks(job, dealers)
+    listed, failures = write_workbooks(job, dealers)
     figures = QualityFigures(job, tuple(dealers))
-    failures, pages = [], 0
+    pages = 0
     served = [dealer_id for dealer_id in dealers if dealer_id in figures.quality.index and dealer_id != UNASSIGNED]
     for dealer_id in served:
         try:
@@ -61,28 +61,46 @@ def write_quality(job: Job, dealers: Collection[str]) -> Outcome:
                 write_text(dealer_folder(job, dealer_id) / page_name(STEM, locale), page)
                 pages += 1
         except Exception as error:
-            failures.append(DealerFailure(dealer_id, "deliver.failed", {"error": type(error).__name__}))
+            failures.append(_failure(dealer_id, error))
     counts = {"files": pages + len(LOCALES) * len(listed), "workbooks": len(listed)}
-    return Outcome(counts=counts, failures=tuple(failures), dealers=len(served))
+    ownerless = [failure for failure in failures if failure.dealer_id == UNASSIGNED]
+    locale = job.workspace.settings.locale
+    return Outcome(
+        counts=counts,
+        failures=tuple(failure for failure in failures if failure.dealer_id != UNASSIGNED),
+        dealers=len(served),
+        problems=tuple(f"{UNASSIGNED}: {text(failure.key, locale, **failure.params)}" for failure in ownerless),
+    )
 
 
-def write_workbooks(job: Job, dealers: Collection[str]) -> dict[str, int]:
+def _failure(dealer_id: str, error: Exception) -> DealerFailure:
+    return DealerFailure(dealer_id, "deliver.failed", {"error": type(error).__name__})
+
+
+def write_workbooks(job: Job, dealers: Collection[str]) -> tuple[dict[str, int], list[DealerFailure]]:
     """The correction workbooks of those of ``dealers`` that have rows to correct, readable by their owner only.
 
-    Answers the rows listed per dealer. Each making is recorded: it shows personal data (domain.md section 12). What
-    an earlier run made for a dealer that has nothing left to correct is removed.
+    Answers the rows listed per dealer, and the dealers whose workbook could not be written. Each making is recorded:
+    it shows personal data (domain.md section 12). What an earlier run made for a dealer that has nothing left to
+    correct is removed.
     """
     lists = CorrectionLists(job, dealers)
     made: dict[str, int] = {}
+    failed: dict[str, DealerFailure] = {}
     for locale in LOCALES:
         for dealer_id, book in lists.books(locale):
-            write_private(_workbook_path(job, dealer_id, locale), correction_workbook(book))
-            made[dealer_id] = book.listed
-        for dealer_id in set(dealers) - set(made):
-            _workbook_path(job, dealer_id, locale).unlink(missing_ok=True)
+            try:
+                write_private(_workbook_path(job, dealer_id, locale), correction_workbook(book))
+                made[dealer_id] = book.listed
+            except OSError as error:
+                failed[dealer_id] = _failure(dealer_id, error)
+        for dealer_id in set(dealers) - set(made) - set(failed):
+            path = _workbook_path(job, dealer_id, locale)
+            if path.exists():
+                path.unlink()
     for dealer_id, rows in made.items():
         record(job.workspace, ISSUED, dealer_id, cycle=job.cycle.name, actor="cycle", rows=rows)
-    return made
+    return made, list(failed.values())
 
 
 def _workbook_path(job: Job, dealer_id: str, locale: str) -> Path:

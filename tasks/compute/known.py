@@ -52,6 +52,8 @@ _CORE = ("leads", "defeats")
 _THIN = 0.05
 _GAP = 3
 _TAIL = pd.Timedelta(days=92)
+_RUN_ON = pd.Timedelta(days=8)
+_RUN_ON_GAP = pd.Timedelta(days=2)
 
 
 def as_known(tables: Tables, as_of: pd.Timestamp) -> dict[str, pd.DataFrame]:
@@ -111,7 +113,8 @@ def end_of_data(tables: Tables) -> pd.Timestamp:
     over all months with at least 5 % of the rows a typical row's month has (and at least one), as long as no more than
     three thinner months lie between; the column ends with its last time in that body. The data ends with the latest of
     leads and defeats; other tables (sales and revisits follow filings by weeks) extend that by 92 days at most. A few
-    rows dated 1900 or 2099 thus move nothing.
+    rows dated 1900 or 2099 thus move nothing, while the first rows of a month that has only begun, no more than two
+    days apart and within a week, still count.
     Raises NotAvailableError when no time is usable.
     """
     ends = {name: [_body_end(tables[name][time]) for time in times] for name, times in _BODY.items() if name in tables}
@@ -136,4 +139,14 @@ def _body_end(times: pd.Series) -> pd.Timestamp | None:
     while further := [month for month in range(last + 1, last + 2 + _GAP) if count.get(month, 0) >= least]:
         last = further[-1]
     inside = times[times < np.datetime64(last + 1, "M").astype("datetime64[us]")]
-    return pd.Timestamp(inside.max())
+    return _run_on(times, pd.Timestamp(inside.max()))
+
+
+def _run_on(times: pd.Series, end: pd.Timestamp) -> pd.Timestamp:
+    """``end``, or the last of the few rows that run on from it day by day into a month that has only begun."""
+    limit = end.normalize() + _RUN_ON
+    for day in np.unique(times[(times > end) & (times < limit)].to_numpy().astype("datetime64[D]")):
+        if pd.Timestamp(day) - end.normalize() > _RUN_ON_GAP:
+            break
+        end = pd.Timestamp(times[times.to_numpy().astype("datetime64[D]") == day].max())
+    return end

@@ -117,7 +117,7 @@ def _scope_shares(
         table = table.join(found.rename(name), how="outer")
     table = table.reset_index()
     table = table[table["scope_id"] != ""]
-    whole, answered = table["scope_id"].map(total), table["scope_id"].map(asked)
+    whole, answered = (table["scope_id"].map(count).astype("float64") for count in (total, asked))
     least = LEAST_CONFIRMED_DEALER if scope is Scope.DEALER else LEAST_CONFIRMED
     enough = (answered >= least) & (confusion.answers.sum() >= LEAST_CONFIRMED)
     table = table.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, "int64"))

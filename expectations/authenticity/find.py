@@ -161,7 +161,7 @@ def _judge(code: str, detect: Detector, records: Records) -> _Judged | NotChecke
         return error
     many = [part.counts(dealers) for part in parts]
     tested = [n >= (part.least_rows or signal.rows) for part, (_, n) in zip(parts, many, strict=True)]
-    most = max(int(enough.sum()) for enough in tested)
+    most = max((int(enough.sum()) for enough in tested), default=0)
     if most < standard.test.peers:
         return NotCheckedError("few_peers", dealers=most, peers=standard.test.peers)
     p, seen = np.full((len(parts), dealers), np.nan), np.array([x for x, _ in many])

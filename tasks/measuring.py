@@ -51,5 +51,3 @@ def measure(job: Job) -> Outcome:
     job.results.write("sums", sums)
     job.results.write("reason_sums", reason_sums(facts))
     return Outcome(("sums", "reason_sums"), {"indicators": sums["indicator"].nunique(), "rows": len(sums)})
-
-

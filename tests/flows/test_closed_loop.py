@@ -118,6 +118,16 @@ def test_running_again_changes_nothing(finished, prefect_server, sample, monkeyp
     assert_same(exports(finished), before)
 
 
+def test_postgresql_ends_with_the_same_exports(finished, prefect_server, sample, home, postgres, monkeypatch):
+    name = postgres.new(migrated=False)
+    monkeypatch.setenv("REMATCH_DATABASE_URL", postgres.url(name))
+    assert run_cycle(sample).is_completed()
+    there = exports(home)
+    postgres.drop(name)
+    monkeypatch.delenv("REMATCH_DATABASE_URL")
+    assert_same(there, exports(finished))
+
+
 @pytest.mark.parametrize("moment", ["between steps", "inside a step"])
 def test_a_killed_run_continues_to_the_same_exports(finished, prefect_server, sample, home, rematch, moment):
     process = rematch("run", "--source", sample, "--cycle", CYCLE, api=prefect_server, wait=False)

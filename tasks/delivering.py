@@ -86,7 +86,8 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
             if plan.dealer_id not in failed
         }
         page = national_page(job.cycle, figures.nation(plans, addresses, said), locale)
-        around = links("index", locale, quality=docs_path(job, locale).relative_to(job.pages).as_posix())
+        docs = docs_path(job, locale)
+        around = links("index", locale, quality=docs.relative_to(job.pages).as_posix() if docs.is_file() else "")
         write_text(overview_path(job.pages, locale), render("national.html.j2", page, locale, around))
     dealers = len({plan.dealer_id for plan in plans} | failed)
     files = sum(int(str(outcome.counts["files"])) for outcome in outcomes) + len(LOCALES)

@@ -52,8 +52,8 @@ _CORE = ("leads", "defeats")
 _THIN = 0.05
 _GAP = 3
 _TAIL = pd.Timedelta(days=92)
-_RUN_ON = pd.Timedelta(days=8)
-_RUN_ON_GAP = pd.Timedelta(days=2)
+_RUN_ON = np.timedelta64(8, "D")
+_RUN_ON_GAP = np.timedelta64(3, "D")
 
 
 def as_known(tables: Tables, as_of: pd.Timestamp) -> dict[str, pd.DataFrame]:
@@ -113,8 +113,8 @@ def end_of_data(tables: Tables) -> pd.Timestamp:
     over all months with at least 5 % of the rows a typical row's month has (and at least one), as long as no more than
     three thinner months lie between; the column ends with its last time in that body. The data ends with the latest of
     leads and defeats; other tables (sales and revisits follow filings by weeks) extend that by 92 days at most. A few
-    rows dated 1900 or 2099 thus move nothing, while the first rows of a month that has only begun, no more than two
-    days apart and within a week, still count.
+    rows dated 1900 or 2099 thus move nothing, while the first days of a month that has only begun, no more than two
+    days apart and within a week, still count where they hold at least 5 % of a typical day's rows.
     Raises NotAvailableError when no time is usable.
     """
     ends = {name: [_body_end(tables[name][time]) for time in times] for name, times in _BODY.items() if name in tables}
@@ -143,10 +143,15 @@ def _body_end(times: pd.Series) -> pd.Timestamp | None:
 
 
 def _run_on(times: pd.Series, end: pd.Timestamp) -> pd.Timestamp:
-    """``end``, or the last of the few rows that run on from it day by day into a month that has only begun."""
-    limit = end.normalize() + _RUN_ON
-    for day in np.unique(times[(times > end) & (times < limit)].to_numpy().astype("datetime64[D]")):
-        if pd.Timestamp(day) - end.normalize() > _RUN_ON_GAP:
-            break
-        end = pd.Timestamp(times[times.to_numpy().astype("datetime64[D]") == day].max())
+    """``end``, or the last of the rows that run on from it day by day into a month that has only begun.
+
+    A day belongs to them with at least 5 % of the rows a typical day before ``end`` has: stray future dates do not.
+    """
+    days = times.dropna().to_numpy().astype("datetime64[D]")
+    found, rows = np.unique(days, return_counts=True)
+    last = np.datetime64(end, "D")
+    least = max(1.0, _THIN * float(np.median(rows[found <= last])))
+    for day, count in zip(found, rows, strict=True):
+        if last < day < np.datetime64(end, "D") + _RUN_ON_GAP and day < last + _RUN_ON and count >= least:
+            end = pd.Timestamp(times[times.to_numpy().astype("datetime64[D]") == day].max())
     return end

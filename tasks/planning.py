@@ -19,7 +19,7 @@ from models.ledger.frames import verdicts_frame
 from tasks.compute.destinations import competitor_table
 from tasks.compute.diagnosis import Diagnosis, diagnose
 from tasks.compute.indicators import earlier_months, indicator_table
-from tasks.compute.judgement.compare import adjust, compare
+from tasks.compute.judgement.compare import COMPARE_COLUMNS, adjust, compare
 from tasks.compute.judgement.posterior import Options
 from tasks.compute.learning.hold_back import held_back
 from tasks.compute.planning import DataQuality, TriedMeasure, draft_plans
@@ -28,6 +28,9 @@ from tasks.job import Job, Outcome
 
 CELL = ["series", "source"]
 SUM_COLUMNS = ["indicator", "month", "dealer_id", "region_id", *CELL, "numerator", "denominator"]
+NO_COMPARISONS = pd.DataFrame(columns=[*COMPARE_COLUMNS, "indicator"]).astype(
+    dict.fromkeys(("dealer_id", "region_id", "indicator", "missing"), "str")
+)
 LEADS = ""  # the reason under which ``reason_sums`` counts all closed leads
 
 
@@ -56,7 +59,8 @@ def compare_dealers(job: Job) -> Outcome:
     gates = quality(job)
     failed = [dealer for dealer, entry in gates.items() if entry.gate is Gate.FAIL]
     frames = _comparisons(job, reason_sums, failed)
-    comparisons = pd.concat([frame.assign(indicator=name) for name, frame in frames.items()], ignore_index=True)
+    named = [frame.assign(indicator=name) for name, frame in frames.items()]
+    comparisons = pd.concat(named or [NO_COMPARISONS], ignore_index=True)
     job.results.write("comparisons", comparisons)
     shown = job.results.read("sums", where={"month": (job.cycle.name, *earlier_months(job.cycle.name))})
     table = indicator_table(shown, job.cycle.name)

@@ -20,10 +20,13 @@ REST_DAYS = 3
 def settle_cycle(workspace: Workspace, name: str, as_of: datetime | None) -> Cycle:
     """The cycle to judge: ``name``, else the last complete month known at ``as_of``; ``as_of``, else the data's end.
 
-    Raises NotAvailableError when the received data has no usable date and the caller left either open.
+    Data that begin in the month they end in are judged for that month, complete or not. Raises NotAvailableError when
+    the received data has no usable date and the caller left either open.
     """
     moment = as_of or end_of_received(workspace)
-    return Cycle(name or _last_complete_month(moment.date()), moment)
+    complete = _last_complete_month(moment.date())
+    known = Lake(workspace.lake, workspace.key()).months("received", "leads")
+    return Cycle(name or (complete if complete in known else f"{moment:%Y-%m}"), moment)
 
 
 def end_of_received(workspace: Workspace) -> datetime:

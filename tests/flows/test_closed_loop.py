@@ -222,3 +222,23 @@ def test_nothing_personal_reaches_prefect_or_the_logs(finished, prefect_server, 
     written += [path.read_text("utf-8") for path in (finished / "reports").rglob("*.html")]
     assert digits
     assert not any(phone in text for phone in digits for text in written)
+
+
+@pytest.mark.parametrize("cycle", ["", "2026-04"])
+def test_one_dealer_with_a_handful_of_rows_gets_an_honest_plan(prefect_server, home, tmp_path, cycle):
+    source = tmp_path / "own"
+    source.mkdir()
+    (source / "dealers.csv").write_text("dealer_id,name,region_id\nA1,Store,North\n")
+    (source / "leads.csv").write_text(
+        "lead_id,dealer_id,phone,series,created_at,status,ordered_at,defeated_at\n"
+        "L1,A1,13800000001,S1,2026-05-02,won,2026-05-20,\n"
+        "L2,A1,13800000002,S1,2026-05-03,defeated,,2026-05-25\n"
+        "L3,A1,123,S1,2026-05-04,defeated,,2026-05-26\n"
+    )
+    (source / "defeats.csv").write_text("lead_id,defeated_at,reason_code\nL2,2026-05-25,price_too_high\n")
+    assert run_cycle(source, cycle).is_completed()
+    workspace, judged = Workspace.open(home), cycle or "2026-05"  # the only month there is, though it has not ended
+    plan = export_frame(workspace, "plans", judged)
+    assert plan[["dealer_id", "kind"]].to_numpy().tolist() == [["A1", "keep"]]
+    rejected = export_frame(workspace, "rejected", judged)
+    assert {("L3", "malformed_phone")} <= set(zip(rejected["row_key"], rejected["rule"], strict=True))

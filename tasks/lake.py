@@ -161,20 +161,6 @@ class Lake:
         found = self._retrying(load)
         return empty_frame(dtypes) if found is None else _to_frame(found, dtypes)
 
-    def write_frame(self, name: str, frame: pd.DataFrame) -> Path:
-        """Write a frame without personal data to ``frames/<name>.parquet``, by write-then-rename."""
-        target = self.root / "frames" / f"{name}.parquet"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), fresh, compression="zstd")
-        fresh.replace(target)
-        return target
-
-    def read_frame(self, name: str) -> pd.DataFrame | None:
-        """The frame last written under ``name``; None if there is none."""
-        file = self.root / "frames" / f"{name}.parquet"
-        return pq.read_table(file).to_pandas() if file.is_file() else None
-
     def _folder(self, layer: str, table: str) -> Path:
         return self.root / layer / table
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 
 import pandas as pd
@@ -17,7 +16,7 @@ from models.catalogue.playbook import REASON_PREFIX, playbook
 from models.database import Database
 from models.enums import EffectVerdict
 from models.facts import Cycle
-from models.lifecycle import TOO_EARLY
+from models.lifecycle import TOO_EARLY, month_after
 from models.schemas import Measure, OpenMeasure
 from tasks.compute.judgement.verify import EFFECT_COLUMNS, PASSED, facts, unjudged, verify
 from tasks.compute.learning.following import following
@@ -162,10 +161,6 @@ def _calendar(sums: pd.DataFrame, cycle: Cycle) -> list[str]:
     return [str(period) for period in periods]
 
 
-def _month_after(day: date) -> str:
-    return f"{day.year + day.month // 12}-{day.month % 12 + 1:02d}"
-
-
 def _rows(due: list[OpenMeasure], desk: _Desk) -> list[dict[str, object]]:
     """The measures due for a look as ``verify`` takes them."""
     return [
@@ -215,7 +210,7 @@ def _others(due: list[OpenMeasure], desk: _Desk, known: set[str]) -> list[dict[s
 def _first_month(measure: Measure) -> str:
     """First whole month after execution, after approval where execution is unknown."""
     if measure.executed_on:
-        return _month_after(measure.executed_on)
+        return month_after(measure.executed_on)
     return measure.registration.effect_from if measure.registration else ""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,6 +36,11 @@ def load_toml(file: Path, model: type[Model]) -> Model:
         raise CatalogueError("catalogue.missing_file", file=file) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogueError("catalogue.not_toml", file=file, problem=error) from error
+    return checked(content, model, file)
+
+
+def checked(content: Mapping[str, Any], model: type[Model], file: Path) -> Model:
+    """``content`` as ``model``; raises CatalogueError naming ``file``, the key and the remedy."""
     try:
         return model.model_validate(content)
     except ValidationError as error:

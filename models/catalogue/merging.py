@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import RootModel
 
 from models.catalogue.loading import load_toml
-from models.errors import CatalogueError
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Tables(RootModel[dict[str, Any]]):
@@ -30,13 +27,3 @@ def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
         below = result.get(key)
         result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return result
-
-
-def checked(content: Mapping[str, Any], model: type[Model], file: Path) -> Model:
-    """``content`` as ``model``; raises CatalogueError naming ``file``, the key and the remedy."""
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or file.stem
-        raise CatalogueError("catalogue.invalid", file=file, entry=key, problem=first["msg"]) from error

@@ -17,8 +17,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.catalogue.indicators import Unit, indicators
-from models.catalogue.loading import Label
-from models.catalogue.merging import checked, load_tables, merged
+from models.catalogue.loading import Label, checked
+from models.catalogue.merging import load_tables, merged
 from models.catalogue.reasons import Reason, catalogue
 from models.enums import OwnerRole
 from models.errors import CatalogueError

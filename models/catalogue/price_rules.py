@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.catalogue.loading import load_toml
-from models.catalogue.merging import checked, load_tables, merged
+from models.catalogue.loading import checked, load_toml
+from models.catalogue.merging import load_tables, merged
 from models.catalogue.reasons import valid_codes
 from models.errors import CatalogueError
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.catalogue.contract import contract
-from models.catalogue.loading import load_toml
-from models.catalogue.merging import checked, load_tables, merged
+from models.catalogue.loading import checked, load_toml
+from models.catalogue.merging import load_tables, merged
 from models.errors import CatalogueError
 
 FILE = Path(__file__).parent / "profile_rules.toml"

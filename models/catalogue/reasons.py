@@ -14,8 +14,8 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.catalogue.loading import Label, load_toml
-from models.catalogue.merging import checked, load_tables, merged
+from models.catalogue.loading import Label, checked, load_toml
+from models.catalogue.merging import load_tables, merged
 from models.enums import OwnerRole
 from models.errors import CatalogueError
 

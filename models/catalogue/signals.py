@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.catalogue.contract import contract
-from models.catalogue.loading import Label, load_toml
-from models.catalogue.merging import checked, load_tables, merged
+from models.catalogue.loading import Label, checked, load_toml
+from models.catalogue.merging import load_tables, merged
 from models.errors import CatalogueError
 
 FILE = Path(__file__).parent / "signals.toml"

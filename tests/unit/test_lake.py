@@ -193,14 +193,6 @@ def test_files_nobody_names_are_swept_one_replacement_later(lake):
     assert lake.read("received", "leads")["source"].tolist() == ["third"]
 
 
-def test_frames_by_name(lake):
-    assert lake.read_frame("rejected") is None
-    frame = pd.DataFrame({"rule": pd.Series(["x", None], dtype="str"), "row": [1, 2]})
-    lake.write_frame("rejected", frame)
-    pd.testing.assert_frame_equal(lake.read_frame("rejected"), frame)
-    assert [path.name for path in (lake.root / "frames").iterdir()] == ["rejected.parquet"]
-
-
 WRITER = """
 import sys
 sys.path[:0] = sys.argv[1].split(";")

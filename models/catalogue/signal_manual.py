@@ -43,8 +43,8 @@ and in the sales); a tenth of the rows moved to a reason, or to "reached", that 
 
 An OEM changes figures in a `signals.toml` of its own, merged over the shipped one key by key.
 
-| signal | 信号 | what it means | 说明 | to check | 核查方法 |
-|---|---|---|---|---|---|
+| signal | 信号 | what it means | 说明 | to check | 核查方法 | who looks |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -64,6 +64,7 @@ def page() -> str:
             signal.explanation.zh_CN,
             signal.check.en,
             signal.check.zh_CN,
+            signal.who.label("en"),
         )
         lines.append(f"| `{code}` {signal.label.en} | {' | '.join(said)} |\n")
     lines.append("\n| signal | tables | cannot do without | rows of a dealer | evidence rows | limits |\n")

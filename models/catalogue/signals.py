@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.catalogue.contract import contract
 from models.catalogue.loading import Label, checked, load_toml
 from models.catalogue.merging import load_tables, merged
+from models.enums import OwnerRole
 from models.errors import CatalogueError
 
 FILE = Path(__file__).parent / "signals.toml"
@@ -34,11 +35,12 @@ class PeerTest(_Part):
 
 
 class Signal(_Part):
-    """One signal: its words, the tables and columns (``table.column``) it cannot do without, its limits."""
+    """One signal: its words, who should look, the tables and columns (``table.column``) it cannot do without, limits."""
 
     label: Label
     explanation: Label
     check: Label
+    who: OwnerRole
     tables: tuple[str, ...] = Field(min_length=1)
     columns: tuple[str, ...]
     rows: int = Field(ge=1)

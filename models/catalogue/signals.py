@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +12,7 @@ from models.catalogue.loading import Label, checked, load_toml
 from models.catalogue.merging import load_tables, merged
 from models.enums import OwnerRole
 from models.errors import CatalogueError
+from models.in_force import standard
 
 FILE = Path(__file__).parent / "signals.toml"
 #: read for their digits and names when the caller has them; never handed out
@@ -35,7 +35,7 @@ class PeerTest(_Part):
 
 
 class Signal(_Part):
-    """One signal: its words, who should look, the tables and columns (``table.column``) it cannot do without, limits."""
+    """One signal: its words, who should look, tables and columns (``table.column``) it cannot do without, limits."""
 
     label: Label
     explanation: Label
@@ -58,7 +58,7 @@ class SignalStandard(_Part):
         return self.signals[code]
 
 
-@cache
+@standard
 def signals(folder: Path | None = None) -> SignalStandard:
     """The standard; ``folder`` may hold an OEM's own ``signals.toml``, merged over the shipped one.
 

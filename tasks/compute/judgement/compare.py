@@ -31,6 +31,7 @@ COMPARE_COLUMNS = [
     "flagged",
     "funnel_z",
     "funnel_outside",
+    "funnel_between",
     "peers",
     "enough",
     "missing",
@@ -59,7 +60,8 @@ def compare(
     - p_value: posterior probability that the dealer is not worse than expected by ``relevance`` log-odds; q_value:
       expected share of wrongly accused among all dealers at least as sure; flagged: q_value at most ``fdr``.
     - funnel_z, funnel_outside: the funnel plot with additive over-dispersion beside it (Spiegelhalter 2005): is the
-      dealer outside what is normal among dealers.
+      dealer outside what is normal among dealers. funnel_between: that variance between dealers, in squared log-odds;
+      the limits at n cases of rate p are p +- OUTSIDE x sqrt(p (1 - p) / n + funnel_between x (p (1 - p))^2).
     - peers: dealers with cases in the window; enough, missing: whether the dealer can be judged, and the message that
       says why not. Without enough dealers, or when all cases are alike, only what was counted is filled.
     """
@@ -104,6 +106,7 @@ def compare_panel(p: Panel, window: int, history: int, options: Options) -> pd.D
         p_value=place.p_value,
         funnel_z=sign * place.funnel,
         funnel_outside=pd.Series(np.abs(place.funnel) > OUTSIDE, dtype="boolean").where(~np.isnan(place.funnel)),
+        funnel_between=place.between,
         peers=peers,
         enough=missing == "",
         missing=pd.Series(missing, dtype="str"),
@@ -123,11 +126,12 @@ class _Place:
     deviation: Floats
     p_value: Floats
     funnel: Floats
+    between: Floats
 
 
 def _nowhere(dealers: int) -> _Place:
     nothing = np.full(dealers, np.nan)
-    return _Place(*[nothing] * 8)
+    return _Place(*[nothing] * 9)
 
 
 def _place(fitted: Fit, recent: Panel, n: Floats, margin: float) -> _Place:
@@ -163,7 +167,7 @@ def _place(fitted: Fit, recent: Panel, n: Floats, margin: float) -> _Place:
         own_mix(lasting + HALF_90 * sd) - expected,
         deviation,
         harmless,
-        _funnel(gap, info),
+        *_funnel(gap, info),
     )
     seen = n > 0
     return _Place(*(np.where(seen, values, np.nan) for values in vars(found).values()))
@@ -181,11 +185,11 @@ def _network_mix(fitted: Fit, recent: Panel, base: Floats, shift: Floats) -> Flo
     return np.asarray(expit(shift[:, None] + typical) @ weight[used] / weight.sum())
 
 
-def _funnel(gap: Floats, info: Floats) -> Floats:
-    """z of the window's observed minus expected, variance between dealers added (moment estimate on winsorised z)."""
+def _funnel(gap: Floats, info: Floats) -> tuple[Floats, Floats]:
+    """z of the window's observed minus expected, and the variance between dealers in it (moments of winsorised z)."""
     seen = info > 0
     if not seen.any():
-        return np.full_like(gap, np.nan)
+        return np.full_like(gap, np.nan), np.full_like(gap, np.nan)
     z = np.divide(gap, np.sqrt(info), out=np.full_like(gap, np.nan), where=seen)
     low, high = np.quantile(z[seen], [0.1, 0.9])
     phi = float((np.clip(z[seen], low, high) ** 2).mean())
@@ -193,7 +197,7 @@ def _funnel(gap: Floats, info: Floats) -> Floats:
     k = int(seen.sum())
     spread = w.sum() - (w**2).sum() / w.sum()
     between = max(0.0, (k * phi - (k - 1)) / spread) if spread > 0 else 0.0
-    return np.asarray(z / np.sqrt(1 + between * info))
+    return np.asarray(z / np.sqrt(1 + between * info)), np.full_like(gap, between)
 
 
 def adjust(frames: Mapping[str, pd.DataFrame], *, options: Options | None = None) -> dict[str, pd.DataFrame]:

@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import string
 import tomllib
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from models.in_force import Texts, in_force
 
 LOCALES = ("zh_CN", "en")
 DEFAULT_LOCALE = "zh_CN"
@@ -28,7 +31,8 @@ class MessageError(Exception):
     """A message catalogue is broken or a message is asked for that no catalogue has: a defect of ours, not of input."""
 
 
-def _fields(pattern: str) -> set[str]:
+def fields_of(pattern: str) -> set[str]:
+    """The parameters a text uses; raises ValueError for a pattern that is none."""
     return {name.split(".")[0].split("[")[0] for _, name, _, _ in string.Formatter().parse(pattern) if name}
 
 
@@ -36,7 +40,7 @@ def _walk(tree: Mapping[str, Any], prefix: str, file: Path) -> Iterator[tuple[st
     if set(tree) & set(LOCALES):
         if set(tree) != set(LOCALES):
             raise MessageError(f"{file.name}: {prefix} needs exactly the texts {', '.join(LOCALES)}")
-        if len({frozenset(_fields(tree[locale])) for locale in LOCALES}) != 1:
+        if len({frozenset(fields_of(tree[locale])) for locale in LOCALES}) != 1:
             raise MessageError(f"{file.name}: the texts of {prefix} use different parameters")
         yield prefix, dict(tree)
         return
@@ -46,13 +50,19 @@ def _walk(tree: Mapping[str, Any], prefix: str, file: Path) -> Iterator[tuple[st
         yield from _walk(branch, f"{prefix}.{name}" if prefix else name, file)
 
 
+def messages() -> Texts:
+    """All messages, those of an OEM's own rules included: key -> locale -> pattern."""
+    own = in_force().texts
+    return ChainMap(dict(own), _shipped()) if own else _shipped()
+
+
 @cache
-def messages() -> dict[str, dict[str, str]]:
-    """All messages of all catalogue files: key -> locale -> pattern.
+def _shipped() -> dict[str, Mapping[str, str]]:
+    """All messages of all catalogue files.
 
     Raises MessageError when a file lacks a language, or two files define one key.
     """
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, Mapping[str, str]] = {}
     for file in sorted(FOLDER.glob("*.toml")):
         for key, texts in _walk(tomllib.loads(file.read_text("utf-8")), "", file):
             if key in found:

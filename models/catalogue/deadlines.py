@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.catalogue.loading import load_toml
+from models.catalogue.merging import laid_over
 from models.enums import Role, Step
+from models.in_force import standard
 
 FILE = Path(__file__).parent / "deadlines.toml"
 
@@ -85,7 +86,10 @@ def load_deadlines(file: Path = FILE) -> Deadlines:
     return load_toml(file, Deadlines)
 
 
-@cache
-def deadlines() -> Deadlines:
-    """The deadlines Rematch ships."""
-    return load_deadlines()
+@standard
+def deadlines(folder: Path | None = None) -> Deadlines:
+    """The deadlines; ``folder`` may hold an OEM's own ``deadlines.toml``, merged over the shipped one.
+
+    Raises CatalogueError naming file, key and remedy.
+    """
+    return laid_over(FILE, Deadlines, folder)[0]

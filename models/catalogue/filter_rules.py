@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.catalogue.contract import contract
-from models.catalogue.loading import checked, load_toml
-from models.catalogue.merging import load_tables, merged
+from models.catalogue.merging import laid_over
 from models.enums import DefeatVerdict, Destination
 from models.errors import CatalogueError
+from models.in_force import standard
 
 FILE = Path(__file__).parent / "filter_rules.toml"
 
@@ -127,16 +126,13 @@ class FilterRules(_Part):
     precedence: tuple[Decision, ...] = Field(min_length=1)
 
 
-@cache
+@standard
 def filter_rules(folder: Path | None = None) -> FilterRules:
     """The rules; ``folder`` may hold an OEM's own ``filter_rules.toml``, merged over the shipped one.
 
     Raises CatalogueError naming file, key and remedy.
     """
-    spec, file = load_toml(FILE, FilterRules), FILE
-    if folder is not None and (folder / FILE.name).is_file():
-        file = folder / FILE.name
-        spec = checked(merged(load_tables(FILE), load_tables(file)), FilterRules, file)
+    spec, file = laid_over(FILE, FilterRules, folder)
     _check_precedence(spec, file)
     _check_words(spec, file)
     return spec

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.catalogue.loading import Label, load_toml
+from models.catalogue.merging import laid_over
 from models.enums import EffectVerdict, Role
+from models.in_force import standard
 
 FILE = Path(__file__).parent / "follow_ups.toml"
 
@@ -62,10 +63,13 @@ def load_follow_ups(file: Path = FILE) -> FollowUps:
     return load_toml(file, FollowUps)
 
 
-@cache
-def follow_ups() -> FollowUps:
-    """The follow-ups Rematch ships."""
-    return load_follow_ups()
+@standard
+def follow_ups(folder: Path | None = None) -> FollowUps:
+    """The follow-ups; ``folder`` may hold an OEM's own ``follow_ups.toml``, merged over the shipped one.
+
+    Raises CatalogueError naming file, key and remedy.
+    """
+    return laid_over(FILE, FollowUps, folder)[0]
 
 
 def next_step(verdict: EffectVerdict, *, looks_left: bool, executed: bool | None) -> StepName:

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.catalogue.loading import Label, checked, load_toml
-from models.catalogue.merging import load_tables, merged
+from models.catalogue.loading import Label
+from models.catalogue.merging import laid_over
 from models.enums import OwnerRole
 from models.errors import CatalogueError
+from models.in_force import standard
 
 FILE = Path(__file__).parent / "indicators.toml"
 
@@ -150,16 +150,13 @@ class IndicatorStandard:
         return tuple(indicator for indicator in self.indicators.values() if not indicator.computed)
 
 
-@cache
+@standard
 def indicators(folder: Path | None = None) -> IndicatorStandard:
     """The standard; ``folder`` may hold an OEM's own ``indicators.toml``, merged over the shipped one.
 
     Raises CatalogueError naming file, key and remedy.
     """
-    spec, file = load_toml(FILE, _File), FILE
-    if folder is not None and (folder / FILE.name).is_file():
-        file = folder / FILE.name
-        spec = checked(merged(load_tables(FILE), load_tables(file)), _File, file)
+    spec, file = laid_over(FILE, _File, folder)
     for code, entry in spec.indicators.items():
         _check(code, entry, spec.facts, file)
         _check_twin(code, entry, spec.indicators, file)

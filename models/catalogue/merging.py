@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import RootModel
 
-from models.catalogue.loading import load_toml
+from models.catalogue.loading import Model, checked, load_toml
 
 
 class _Tables(RootModel[dict[str, Any]]):
@@ -27,3 +27,14 @@ def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
         below = result.get(key)
         result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return result
+
+
+def laid_over(file: Path, model: type[Model], folder: Path | None) -> tuple[Model, Path]:
+    """The shipped ``file`` with an OEM's own file of the same name in ``folder`` laid over it, and which file to blame.
+
+    Raises CatalogueError naming file, key and remedy.
+    """
+    own = None if folder is None else folder / file.name
+    if own is None or not own.is_file():
+        return load_toml(file, model), file
+    return checked(merged(load_tables(file), load_tables(own)), model, own), own

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from models.catalogue.merging import load_tables, merged
 from models.catalogue.reasons import Reason, catalogue
 from models.enums import OwnerRole
 from models.errors import CatalogueError
+from models.in_force import standard
 from models.messages import DEFAULT_LOCALE
 
 FOLDER = Path(__file__).parent / "playbook"
@@ -138,7 +139,7 @@ class Playbook(BaseModel):
         return tuple(sorted(fitting, key=lambda card: -(bool(card.competitor) + bool(card.series))))
 
 
-@cache
+@standard
 def playbook(folder: Path | None = None) -> Playbook:
     """The playbook, checked against the reasons and indicators of the same folder.
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.catalogue.loading import checked, load_toml
-from models.catalogue.merging import load_tables, merged
+from models.catalogue.merging import laid_over
 from models.catalogue.reasons import valid_codes
 from models.errors import CatalogueError
+from models.in_force import standard
 
 FILE = Path(__file__).parent / "price_rules.toml"
 
@@ -87,16 +86,13 @@ class PriceRules(_Part):
     confirmed: dict[str, str]
 
 
-@cache
+@standard
 def price_rules(folder: Path | None = None) -> PriceRules:
     """The rules; ``folder`` may hold an OEM's own ``price_rules.toml``, merged over the shipped one.
 
     Raises CatalogueError naming file, key and remedy.
     """
-    spec, file = load_toml(FILE, PriceRules), FILE
-    if folder is not None and (folder / FILE.name).is_file():
-        file = folder / FILE.name
-        spec = checked(merged(load_tables(FILE), load_tables(file)), PriceRules, file)
+    spec, file = laid_over(FILE, PriceRules, folder)
     if sorted(spec.precedence) != sorted(CLASSES):
         given, known = ", ".join(spec.precedence), ", ".join(CLASSES)
         raise CatalogueError("analysis.price.precedence", file=file, given=given, known=known)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.catalogue.contract import contract
-from models.catalogue.loading import checked, load_toml
-from models.catalogue.merging import load_tables, merged
+from models.catalogue.merging import laid_over
 from models.errors import CatalogueError
+from models.in_force import standard
 
 FILE = Path(__file__).parent / "profile_rules.toml"
 
@@ -48,16 +47,13 @@ class ProfileRules(_Part):
         return self.bands[attribute].column if attribute in self.bands else attribute
 
 
-@cache
+@standard
 def profile_rules(folder: Path | None = None) -> ProfileRules:
     """The rules; ``folder`` may hold an OEM's own ``profile_rules.toml``, merged over the shipped one.
 
     Raises CatalogueError naming file, key and remedy.
     """
-    spec, file = load_toml(FILE, ProfileRules), FILE
-    if folder is not None and (folder / FILE.name).is_file():
-        file = folder / FILE.name
-        spec = checked(merged(load_tables(FILE), load_tables(file)), ProfileRules, file)
+    spec, file = laid_over(FILE, ProfileRules, folder)
     fields = contract().tables["leads"].fields
     for attribute in spec.attributes:
         column = spec.column(attribute)

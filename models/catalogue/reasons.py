@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.catalogue.loading import Label, checked, load_toml
-from models.catalogue.merging import load_tables, merged
+from models.catalogue.loading import Label
+from models.catalogue.merging import laid_over
 from models.enums import OwnerRole
 from models.errors import CatalogueError
+from models.in_force import standard
 
 FILE = Path(__file__).parent / "reasons.toml"
 
@@ -79,16 +79,13 @@ class Reason(BaseModel):
         return self.keywords_zh + self.keywords_en
 
 
-@cache
+@standard
 def catalogue(folder: Path | None = None) -> Mapping[str, Reason]:
     """Every valid code, level 1 and level 2, in catalogue order.
 
     ``folder`` holds an OEM's own ``reasons.toml``, merged over the shipped one. Raises CatalogueError.
     """
-    spec, file = load_toml(FILE, _File), FILE
-    if folder is not None and (folder / FILE.name).is_file():
-        file = folder / FILE.name
-        spec = checked(merged(load_tables(FILE), load_tables(file)), _File, file)
+    spec, file = laid_over(FILE, _File, folder)
     found = {code: _reason(code, code, entry, 1) for code, entry in spec.level1.items()}
     for code, entry in spec.reasons.items():
         level1 = code.partition("_")[0]
@@ -101,13 +98,13 @@ def catalogue(folder: Path | None = None) -> Mapping[str, Reason]:
     return MappingProxyType(found)
 
 
-@cache
+@standard
 def reasons(folder: Path | None = None) -> Mapping[str, Reason]:
     """The level-2 reasons in catalogue order; raises CatalogueError."""
     return MappingProxyType({code: reason for code, reason in catalogue(folder).items() if reason.level == 2})
 
 
-@cache
+@standard
 def level1_reasons(folder: Path | None = None) -> Mapping[str, Reason]:
     """The bare level-1 codes, valid as input and kept at level 1; raises CatalogueError."""
     return MappingProxyType({code: reason for code, reason in catalogue(folder).items() if reason.level == 1})
@@ -128,7 +125,7 @@ def find_code(spelling: str, folder: Path | None = None) -> str | None:
     return _index(folder).get(_plain(spelling))
 
 
-@cache
+@standard
 def _index(folder: Path | None) -> Mapping[str, str]:
     return _spellings(catalogue(folder), FILE if folder is None else folder / FILE.name)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.catalogue.contract import contract
-from models.catalogue.loading import Label, checked, load_toml
-from models.catalogue.merging import load_tables, merged
+from models.catalogue.loading import Label, load_toml
+from models.catalogue.merging import laid_over
 from models.enums import OwnerRole
 from models.errors import CatalogueError
 from models.in_force import standard
@@ -64,12 +64,8 @@ def signals(folder: Path | None = None) -> SignalStandard:
 
     Raises CatalogueError naming file, key and remedy.
     """
-    shipped = load_toml(FILE, SignalStandard)
-    spec, file = shipped, FILE
-    if folder is not None and (folder / FILE.name).is_file():
-        file = folder / FILE.name
-        spec = checked(merged(load_tables(FILE), load_tables(file)), SignalStandard, file)
-    _check(spec, shipped, file)
+    spec, file = laid_over(FILE, SignalStandard, folder)
+    _check(spec, load_toml(FILE, SignalStandard), file)
     return spec
 
 

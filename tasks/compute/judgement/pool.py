@@ -85,6 +85,9 @@ POOL_COLUMNS = [
     "measure",
     "dealers",
     "executed",
+    "pooled",
+    "shared",
+    "basis",
     "effect_points",
     "lo90",
     "hi90",
@@ -94,17 +97,26 @@ POOL_COLUMNS = [
     "verdict",
     "rank",
 ]
+EXECUTED, UNKNOWN = "executed", "unknown"
+SHARED_NOTE = "judge.note.several_measures"
+REPORTED_PARTLY = "judge.execution.reported_partly"
 
 
 def pool(effects: pd.DataFrame) -> pd.DataFrame:
     """What each measure did over all dealers that carried it out, per (reason, measure).
 
     ``effects``: rows of ``verify`` with the columns ``reason`` and ``measure`` (passed through from the plans); of
-    several looks at one measure the longest counts. Measures known not to be carried out count in ``dealers`` only.
-    Returns one row per reason and measure: dealers, executed (counts), effect_points with lo90, hi90 (Hartung-Knapp
-    t-interval; the errors that dealers of one cohort or region share are added, they do not average out),
-    between_points (sd of true effects between dealers), shrunk_points (towards the mean of all measures), verdict, and
-    rank (1 = best, by shrunk_points; within a reason).
+    several looks at one measure the longest counts. Returns one row per reason and measure:
+
+    - dealers, executed: dealers with the measure, and those known to have carried it out.
+    - pooled: dealers behind the effect, and basis: ``executed`` when they are known to have carried it out; ``unknown``
+      when nobody said so of any dealer and those not known to have left it undone stand in; empty without an effect.
+      Left out are measures not carried out, those the dealer itself reports as done in part, and those that share
+      their indicator with another measure of the dealer at the time (``shared`` counts them): the effect is neither's
+      alone. Process evidence does not select: what it shows came after, and picking by it would flatter the measure.
+    - effect_points with lo90, hi90 (Hartung-Knapp t-interval; the errors that dealers of one cohort or region share are
+      added, they do not average out), between_points (sd of true effects between dealers), shrunk_points (towards the
+      mean of all measures), verdict, and rank (1 = best, by shrunk_points; within a reason).
     """
     last = effects.sort_values("months", kind="stable").drop_duplicates(["measure_id"], keep="last")
     rows = [_pooled(reason, measure, group) for (reason, measure), group in last.groupby(["reason", "measure"])]
@@ -118,13 +130,16 @@ def pool(effects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pooled(reason: object, measure: object, group: pd.DataFrame) -> dict[str, object]:
-    done = group["executed"].fillna(True).astype(bool)
-    used = group[done & group["effect_points"].notna()]
+    own, shared, basis = behind(group)
+    used = group[own & ~shared & group["effect_points"].notna()]
     row: dict[str, object] = dict.fromkeys(POOL_COLUMNS, np.nan) | {
         "reason": reason,
         "measure": measure,
         "dealers": group["dealer_id"].nunique(),
         "executed": group.loc[group["executed"].fillna(False).astype(bool), "dealer_id"].nunique(),
+        "pooled": used["dealer_id"].nunique(),
+        "shared": group.loc[own & shared, "dealer_id"].nunique(),
+        "basis": "" if used.empty else basis,
         "verdict": EffectVerdict.NOT_ENOUGH.value,
     }
     if used.empty:
@@ -146,6 +161,19 @@ def _pooled(reason: object, measure: object, group: pd.DataFrame) -> dict[str, o
     if common.studies > 1:
         row["verdict"] = _verdict(common.mean - half, common.mean + half, float(used["target_points"].mean())).value
     return row
+
+
+def behind(group: pd.DataFrame) -> tuple[pd.Series[bool], pd.Series[bool], str]:
+    """Of the looks at one measure: carried out (see ``pool``), sharing its indicator with another, and the basis."""
+    known = group["executed"].eq(True).fillna(False).astype(bool)
+    basis = EXECUTED if known.any() else UNKNOWN
+    done = known if known.any() else group["executed"].isna()
+    if "execution_because" in group:
+        done &= ~group["execution_because"].fillna("").str.contains(REPORTED_PARTLY, regex=False)
+    shared = pd.Series(False, index=group.index)
+    if "notes" in group:
+        shared = group["notes"].fillna("").str.contains(SHARED_NOTE, regex=False).astype(bool)
+    return done.astype(bool), shared, basis
 
 
 def _shared(used: pd.DataFrame, weight: Floats) -> float:

@@ -11,6 +11,7 @@ import pandas as pd
 from models.enums import EffectVerdict
 from models.errors import SourceError
 from models.facts import Effect
+from tasks.compute.judgement.doubts import no_verdict, noted
 from tasks.compute.judgement.forecast import Forecast, forecast, interval, p_values
 from tasks.compute.judgement.information import first_enough, standard_errors
 from tasks.compute.judgement.model import Bools, Floats, Panel, panel
@@ -18,7 +19,7 @@ from tasks.compute.judgement.pool import shrunk, storey
 from tasks.compute.judgement.posterior import Fit, Options, active, fit_panel, predict
 
 PLAN_COLUMNS = ("dealer_id", "measure_id", "target_points", "start")
-PASSED = ("plan_id", "measure", "reason", "indicator")  # columns of the plans handed through when present
+PASSED = ("plan_id", "measure", "reason", "indicator", "execution")  # columns of the plans handed through when present
 EFFECT_COLUMNS = [
     "dealer_id",
     "measure_id",
@@ -70,15 +71,17 @@ def verify(
     ``counts``: see ``model.panel``; history before the plans, and the months after. ``plans``: dealer_id, measure_id,
     target_points (promised improvement), start (first whole month after execution); optional: executed (True, False,
     missing = unknown), issued_after (last month known when the dealer was chosen, default start - 1), target (rate
-    that was promised), judge (False: marks the dealer as treated, but gives no row), plan_id, measure, reason and
-    indicator (handed through). ``alone``: judge each look as if it were the only one (p <= .10); otherwise p <= .03 at
-    each look, and a measure with a verdict at one look has no row at later ones.
+    that was promised), judge (False: marks the dealer as treated, but gives no row), execution (``partly``: never
+    called without effect; handed through, like plan_id, measure, reason and indicator). ``alone``: judge each look as
+    if it were the only one (p <= .10); otherwise p <= .03 at each look, and a measure with a verdict at one look has
+    no row at later ones.
 
     Returns EFFECT_COLUMNS. Effects, intervals and standard errors are percentage points, positive = better, also where
     a lower rate is better; value and expected are rates as counted; pull_points says how far shrinkage moved the
     forecast from the dealer's own history (effect + pull: the effect against its own level). A measure that cannot be
     judged has empty figures, the verdict not_enough_evidence and in ``reason_key`` the message that says why; ``notes``
-    holds message keys of what weakens the comparison. Raises SourceError for impossible counts, an unknown dealer, or a
+    holds message keys of what weakens the comparison, and what weakens it too much (``doubts``) withholds "effective"
+    and "worse". Raises SourceError for impossible counts, an unknown dealer, or a
     plan after the end.
     """
     options = options or Options()
@@ -207,9 +210,7 @@ def _judged(
     low, high = interval(found)
     n, x = found.n[at], found.x[at]
     months_known = (history.panel.by_dealer_month(history.panel.n) > 0).sum(1)[at]
-    why = np.select(
-        [n == 0, months_known < options.minimum_history], ["judge.why.no_cases", "judge.why.short_history"], ""
-    )
+    why = no_verdict(history.panel, after, options.minimum_history)[at]
     known = why == ""
 
     def shown(values: Floats, scale: float = 1.0) -> Floats:
@@ -243,7 +244,8 @@ def _judged(
         inflation=found.inflation,
         df=found.df,
     )
-    return frame.assign(notes=_notes(after, due, table, untreated))
+    found_notes, withheld = noted(history.panel, after, at, int(due["start"].iloc[0]), table, untreated)
+    return frame.assign(notes=found_notes, withheld=withheld)
 
 
 def _pull(history: Fit, found: Forecast) -> Floats:
@@ -283,24 +285,9 @@ def _needed(history: Fit, found: Forecast, due: pd.DataFrame, look: int, options
     return needed.where(pd.Series(found.n[at] > 0))
 
 
-def _notes(after: Panel, due: pd.DataFrame, table: pd.DataFrame, untreated: Bools) -> pd.Series[str]:
-    at = due["_place"].to_numpy()
-    start = int(due["start"].iloc[0])
-    near = table[table["start"].between(start - after.months + 1, start + after.months - 1)]
-    several = near["_place"].value_counts()
-    gaps = (after.by_dealer_month(after.n) == 0).any(1)
-    sisters = np.bincount(after.region, untreated, len(after.regions))
-    facts = {
-        "judge.note.several_measures": pd.Series(at).map(several).to_numpy() > 1,
-        "judge.note.months_missing": gaps[at],
-        "judge.note.whole_region": (sisters[after.region[at]] == 0) & (len(after.regions) > 1),
-    }
-    notes = [";".join(key for key, holds in facts.items() if holds[i]) for i in range(len(at))]
-    return pd.Series(notes, dtype="str")
-
-
 def _decided(effects: pd.DataFrame, options: Options, p_limit: float) -> pd.DataFrame:
     """Adds q-values and shrunk effects (per look, over the network) and the verdict in the order of verification.md."""
+    withheld = effects["withheld"].fillna("") if "withheld" in effects else pd.Series("", index=effects.index)
     effects = effects.reindex(columns=[*EFFECT_COLUMNS, *[c for c in PASSED if c in effects.columns]])
     idle = effects["executed"].eq(False).fillna(False).to_numpy(bool)
     for column in ("q_up", "q_down", "shrunk_points", "p_up", "p_down", "lo90", "hi90", "effect_points", "se_points"):
@@ -317,17 +304,27 @@ def _decided(effects: pd.DataFrame, options: Options, p_limit: float) -> pd.Data
     up = known & (effects["q_up"] <= options.fdr) & (effects["p_up"] <= p_limit)
     down = known & (effects["q_down"] <= options.fdr) & (effects["p_down"] <= p_limit)
     nothing = known & (effects["hi90"] < effects["target_points"])
+    partly = nothing & (effects["execution"].eq("partly") if "execution" in effects else False)
+    held = (up | down) & withheld.ne("")
+    up, down, nothing = up & ~held, down & ~held, nothing & ~partly & ~held
     ordered = [EffectVerdict.EFFECTIVE.value, EffectVerdict.WORSE.value, EffectVerdict.NO_EFFECT.value]
     effects["verdict"] = np.select([up, down, nothing], ordered, EffectVerdict.NOT_ENOUGH.value)
     open_ended = effects["months_needed"].isna()
     told = np.select(
-        [up, down, nothing, idle, open_ended],
-        [*(f"judge.verdict.{v}" for v in ordered), "judge.why.not_executed", "judge.verdict.pool_only"],
+        [up, down, held, nothing, partly, idle, open_ended],
+        [
+            *(f"judge.verdict.{v}" for v in ordered[:2]),
+            withheld,
+            f"judge.verdict.{ordered[2]}",
+            "judge.why.partly",
+            "judge.why.not_executed",
+            "judge.verdict.pool_only",
+        ],
         "judge.verdict.not_enough_evidence",
     )
     unjudged = effects["reason_key"].fillna("").ne("") & ~idle
     effects["reason_key"] = pd.Series(np.where(unjudged, effects["reason_key"], told), index=effects.index, dtype="str")
-    undecided = effects["verdict"].eq(EffectVerdict.NOT_ENOUGH.value) & ~idle
+    undecided = effects["verdict"].eq(EffectVerdict.NOT_ENOUGH.value) & ~idle & ~held & ~partly
     effects["months_needed"] = effects["months_needed"].astype("Int64").where(undecided)
     return effects
 

@@ -30,7 +30,8 @@ def sentence(effect: Mapping[str, object], locale: str = DEFAULT_LOCALE, options
 
 def notes(effect: Mapping[str, object], locale: str = DEFAULT_LOCALE) -> list[str]:
     """What weakens the comparison, one sentence each."""
-    return [text(key, locale) for key in str(effect.get("notes") or "").split(";") if key]
+    figures = {name: _count(effect.get(name)) for name in ("revised_months", "revised_cases")}
+    return [text(key, locale, **figures) for key in str(effect.get("notes") or "").split(";") if key]
 
 
 def _points(value: object, *, signed: bool = False) -> str:

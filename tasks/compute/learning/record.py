@@ -60,9 +60,9 @@ def record(
     ``effects``: rows of ``judgement.verify`` of all cycles with the columns reason, measure and indicator. Returns
     RECORD_COLUMNS, one row per reason and measure:
 
-    - dealers, executed, effect_points with lo90, hi90, se_points, between_points, verdict: as ``pool`` gives them, by
-      the indicator that judged most of the measure's dealers; empty where nothing was judged yet. target_points: mean
-      promise behind them.
+    - dealers, executed, pooled, shared, basis, effect_points with lo90, hi90, se_points, between_points, verdict: as
+      ``pool`` gives them, by the indicator that judged most of the measure's dealers; empty where nothing was judged
+      yet. target_points: mean promise behind them.
     - attained, attained_sd: shrunk part of the promise attained, and how sure that is; a measure without a record has
       the prior. shrunk_points, shrunk_lo90, shrunk_hi90: the same in points; empty without a record.
     - best_chance: probability of being the best of its reason.
@@ -110,7 +110,8 @@ def _with_untried(table: pd.DataFrame, schemes: Mapping[str, Sequence[str]]) -> 
         columns=["reason", "measure", "_place"],
     ).astype({"reason": "str", "measure": "str", "_place": "int64"})
     table = table.astype({"reason": "str", "measure": "str"}).merge(places, how="outer", on=["reason", "measure"])
-    for name in ("dealers", "executed"):
+    table["basis"] = table["basis"].fillna("")
+    for name in ("dealers", "executed", "pooled", "shared"):
         table[name] = table[name].astype("Int64").fillna(0)
     table["verdict"] = table["verdict"].fillna(EffectVerdict.NOT_ENOUGH.value)
     numbers = ["effect_points", "lo90", "hi90", "se_points", "between_points", "shrunk_points", "target_points"]
@@ -199,7 +200,7 @@ def because(row: Mapping[str, object], locale: str = DEFAULT_LOCALE) -> str:
     return text(
         key,
         locale,
-        dealers=int(row["executed"] or row["dealers"]),  # type: ignore[call-overload]
+        dealers=int(row["pooled"]),  # type: ignore[call-overload]
         effect=_points(row["shrunk_points"], signed=True),
         chance=round(100 * float(row["best_chance"])),  # type: ignore[arg-type]
         **figures,

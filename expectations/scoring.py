@@ -1,7 +1,9 @@
 """The quality score of every dealer, what it lost to which rule, and the gate (domain.md section 12).
 
 The score is 100 less the points of its failing rows (``scoring.toml``), so that it explains itself: the points in
-``Scores.losses`` add up to what is missing from 100 (until nothing is left to lose).
+``Scores.losses`` add up to what is missing from 100 (until nothing is left to lose). Failing rows are known when the
+tables are checked; authenticity signals need the accepted rows, so their points are taken off afterwards
+(``with_signals``), before anything is decided by the gate.
 """
 
 from __future__ import annotations
@@ -29,12 +31,20 @@ QUALITY_COLUMNS = (
     *("score", "gate"),
 )
 LOSS_COLUMNS = ("dealer_id", "table", "rule", "dimension", "failed", "rows", "points")
+#: stands for the table in losses to authenticity signals, whose code is the rule there
+SIGNALS = "signals"
 COUNTS = ("rows", "accepted", "duplicates", "quarantined", "held", "warned")
 
 
 class _Small(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     rows: int = Field(ge=1)
+
+
+class _Signals(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    points: float = Field(ge=0)
+    most: float = Field(ge=0, le=100)
 
 
 class Weights(BaseModel):
@@ -44,6 +54,7 @@ class Weights(BaseModel):
     points: dict[Action, float]
     tables: dict[str, float]
     small: _Small
+    signals: _Signals
 
 
 @cache
@@ -81,18 +92,66 @@ def score(
     per_table = ledger.groupby(["table", "dealer_id"], as_index=False, observed=True)[list(COUNTS)].sum()
     lost = losses(failed, per_table)
     totals = per_table.groupby("dealer_id", observed=True)[list(COUNTS)].sum().sort_index()
-    parts = lost.pivot_table(index="dealer_id", columns="dimension", values="points", aggfunc="sum", observed=True)
-    parts = parts.reindex(index=totals.index, columns=[dimension.value for dimension in Dimension]).fillna(0.0)
-    looked_at = _looked_at(expectations) | set(lost["dimension"])
     has_leads = per_table.loc[(per_table["table"] == "leads") & (per_table["rows"] > 0), "dealer_id"]
-    points = (100.0 - parts.sum(axis=1)).clip(lower=0.0).where(totals.index.isin(has_leads))
     quality = totals.reset_index().assign(cycle=cycle)
+    looked_at = _looked_at(expectations) | set(lost["dimension"])
     for dimension in Dimension:
-        left = (100.0 - parts[dimension.value]).clip(lower=0.0).to_numpy()
-        quality[dimension.value] = np.round(left, 2) if dimension.value in looked_at else np.nan
-    quality["score"] = points.round(2).to_numpy()
-    quality["gate"] = pd.Series([_gate(*row, limits) for row in zip(totals.index, points, strict=True)], dtype="str")
-    return Scores(quality[list(QUALITY_COLUMNS)], lost)
+        left = _left(quality, lost[lost["dimension"] == dimension.value])
+        quality[dimension.value] = left if dimension.value in looked_at else np.nan
+    quality["score"] = np.where(totals.index.isin(has_leads), 100.0, np.nan)
+    return _graded(quality, lost, limits)
+
+
+def with_signals(scores: Scores, found: pd.DataFrame, limits: GateLimits) -> Scores:
+    """The scores after the authenticity signals ``found`` (``Signals.found``), which change no row's fate.
+
+    A flagged signal costs ``points`` x (evidence rows - expected rows) / rows looked at; where all signals of a dealer
+    come to more than ``most``, each is cut in proportion, so that the losses still add up. The part authenticity is
+    100 less these points, and empty for a dealer none of whose signals could be tested.
+    """
+    lost = signal_losses(found[found["dealer_id"].isin(scores.quality["dealer_id"])])
+    tested = found.loc[found["flagged"].notna(), "dealer_id"]
+    name = Dimension.AUTHENTICITY.value
+    part = _left(scores.quality, lost).where(scores.quality["dealer_id"].isin(tested))
+    filled = [frame for frame in (scores.losses, lost) if len(frame)]
+    every = pd.concat(filled, ignore_index=True) if filled else scores.losses
+    every = every.sort_values(["dealer_id", "points"], ascending=[True, False], ignore_index=True, kind="stable")
+    return _graded(scores.quality.assign(**{name: part}), every, limits)
+
+
+def signal_losses(found: pd.DataFrame) -> pd.DataFrame:
+    """Points each flagged signal cost each dealer, as rows of ``losses`` (table ``signals``, rule: the signal)."""
+    measure = weights().signals
+    lost = found[found["flagged"].fillna(False).astype(bool) & (found["evidence_rows"] > found["expected_rows"])]
+    points = measure.points * (lost["evidence_rows"] - lost["expected_rows"]) / lost["rows"]
+    together = points.groupby(lost["dealer_id"]).transform("sum")
+    points *= (measure.most / together.clip(lower=1e-9)).clip(upper=1.0)
+    told = pd.DataFrame(
+        {
+            "dealer_id": lost["dealer_id"],
+            "table": pd.Series(SIGNALS, lost.index, dtype="str"),
+            "rule": lost["signal"],
+            "dimension": pd.Series(Dimension.AUTHENTICITY.value, lost.index, dtype="str"),
+            "failed": lost["evidence_rows"],
+            "rows": lost["rows"],
+            "points": points,
+        }
+    )
+    return told.loc[points > 0, list(LOSS_COLUMNS)].reset_index(drop=True)
+
+
+def _left(quality: pd.DataFrame, lost: pd.DataFrame) -> pd.Series:
+    """What is left of 100 for each dealer of ``quality``."""
+    points = quality["dealer_id"].map(lost.groupby("dealer_id", observed=True)["points"].sum())
+    return (100.0 - points.fillna(0.0).astype("float64")).clip(lower=0.0).round(2)
+
+
+def _graded(quality: pd.DataFrame, lost: pd.DataFrame, limits: GateLimits) -> Scores:
+    """Score and gate from the losses; a dealer without a score keeps none."""
+    points = _left(quality, lost).where(quality["score"].notna())
+    gates = [_gate(*pair, limits) for pair in zip(quality["dealer_id"], points, strict=True)]
+    graded = quality.assign(score=points, gate=pd.Series(gates, index=quality.index, dtype="str"))
+    return Scores(graded[list(QUALITY_COLUMNS)], lost)
 
 
 def losses(failed: pd.DataFrame, per_table: pd.DataFrame) -> pd.DataFrame:

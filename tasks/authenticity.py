@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, time
 
 import pandas as pd
@@ -22,8 +23,8 @@ OUTPUTS = ("signals", "signal_evidence", "signals_checked", "defeated_phones")
 _TABLES = ("dealers", "leads", "defeats", "revisits", "sales")
 
 
-def find(job: Job) -> Outcome:
-    """Write ``signals``, ``signal_evidence``, ``signals_checked`` (what could not be tested, and why).
+def find(job: Job) -> tuple[pd.DataFrame, Outcome]:
+    """Write ``signals``, ``signal_evidence``, ``signals_checked`` (what could not be tested, and why); what was found.
 
     ``defeated_phones`` is for later cycles: marks of the numbers of leads defeated by now, to see a number changed
     after the defeat. Months after the cycle's, loaded or not, are not looked at.
@@ -41,7 +42,7 @@ def find(job: Job) -> Outcome:
     job.results.write("signal_evidence", result.evidence.assign(cycle=job.cycle.name))
     job.results.write("signals_checked", _in_words(result.checked, job.workspace.settings.locale))
     job.results.write("defeated_phones", phone_marks(tables["leads"], options.until))
-    return Outcome(OUTPUTS, result.counts())
+    return result.found, Outcome(OUTPUTS, result.counts())
 
 
 def exported(results: Results) -> pd.DataFrame:
@@ -94,4 +95,5 @@ def _in_words(checked: pd.DataFrame, locale: str) -> pd.DataFrame:
         text(f"signals.note.{reason}", locale, **params) if reason else ""
         for reason, params in zip(checked["reason"], checked["params"], strict=True)
     ]
-    return checked.drop(columns="params").assign(note=pd.Series(told, dtype="str"))
+    params = [json.dumps(dict(each), ensure_ascii=False) for each in checked["params"]]
+    return checked.assign(params=pd.Series(params, dtype="str"), note=pd.Series(told, dtype="str"))

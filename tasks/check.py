@@ -7,7 +7,7 @@ one fate, and replaces the layer ``accepted``. Running it again on the same data
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -17,7 +17,7 @@ from expectations.problems import join
 from expectations.results import CheckResult, TableCheck
 from expectations.rules import CheckOutcome
 from expectations.runner import CheckContext, run_suites
-from expectations.scoring import COUNTS, GateLimits, gate_counts, score
+from expectations.scoring import COUNTS, GateLimits, Scores, gate_counts, score, with_signals
 from models.catalogue.contract import contract
 from models.errors import SourceError
 from models.facts import Cycle
@@ -74,6 +74,11 @@ class CheckReport:
         totals = {name: sum(getattr(fate, name) for fate in self.fates) for name in COUNTS}
         return totals | {f"gate_{gate}": dealers for gate, dealers in self.gates.items()}
 
+    def after_signals(self, found: pd.DataFrame, limits: GateLimits) -> CheckReport:
+        """The report with the points of the authenticity signals ``found``: scores, gates and losses, nothing else."""
+        scores = with_signals(Scores(self.quality, self.losses), found, limits)
+        return replace(self, quality=scores.quality, losses=scores.losses, gates=gate_counts(scores.quality))
+
     def export(self, locale: str) -> pd.DataFrame:
         """``rejected`` as exported: with the cycle, and the rule in words instead of its parameters."""
         told = self.rejected.assign(cycle=self.cycle.name, message=texts.sentences(self.rejected, locale))
@@ -83,6 +88,7 @@ class CheckReport:
 def check(workspace: Workspace, cycle: Cycle) -> CheckReport:
     """Check everything received, write the accepted layer and say what was found.
 
+    Scores and gates are those of the rows; the cycle decides with ``CheckReport.after_signals``.
     Raises SourceError when dealers or leads have no rows at all (nothing can be judged then).
     """
     lake = Lake(workspace.lake, workspace.key())
@@ -98,11 +104,15 @@ def check(workspace: Workspace, cycle: Cycle) -> CheckReport:
     )
     context = CheckContext(cycle.as_of, absent_fields(lake), reading.waiting_leads)
     result = run_suites({table: frame[good[table]] for table, frame in received.items()}, context)
-    limits = GateLimits(workspace.settings.gate_fail_below, workspace.settings.gate_warn_below)
-    report = assess(cycle, result, reading, limits)
+    report = assess(cycle, result, reading, gate_limits(workspace))
     for table in received:
         _accept(lake, table, good[table], result.tables.get(table))
     return report
+
+
+def gate_limits(workspace: Workspace) -> GateLimits:
+    """The limits of the gate this workspace has set."""
+    return GateLimits(workspace.settings.gate_fail_below, workspace.settings.gate_warn_below)
 
 
 def _accept(lake: Lake, table: str, good: pd.Series, checked: TableCheck | None) -> None:

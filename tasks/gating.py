@@ -11,7 +11,7 @@ from models.database import Database
 from models.enums import Gate
 from models.schemas import Dealer
 from tasks import authenticity
-from tasks.check import ACCEPTED, CheckReport
+from tasks.check import ACCEPTED, CheckReport, gate_limits
 from tasks.check import check as check_received
 from tasks.job import Job, Outcome, together
 
@@ -21,16 +21,18 @@ OUTPUTS = ("quality", "losses", "expectations", "rejected", "problems", "account
 def check(job: Job) -> Outcome:
     """Check what was received, publish the accepted layer, and remember scores, gates and every rejected row.
 
-    The authenticity signals are looked for in the accepted layer: signs to be checked, which change neither score nor
-    gate and delete nothing (domain.md section 12).
+    The authenticity signals are looked for in the accepted layer and cost points before the gate is decided: signs to
+    be checked, which delete nothing and change no row's fate (domain.md section 12).
     """
-    report = check_received(job.workspace, job.cycle)
+    rows = check_received(job.workspace, job.cycle)
+    found, signs = authenticity.find(job)
+    report = rows.after_signals(found, gate_limits(job.workspace))
     _write(job, report)
     _remember(job, report)
     locale = job.workspace.settings.locale
     counts = report.counts() | {"failed": report.gates.get(Gate.FAIL, 0)}
     checked = Outcome(OUTPUTS, counts, problems=tuple(notice.text(locale) for notice in report.notices))
-    return together(checked, authenticity.find(job))
+    return together(checked, signs)
 
 
 def _write(job: Job, report: CheckReport) -> None:

@@ -7,7 +7,7 @@ from support.quality_frames import check, rows_of
 from expectations.accounting import Reading, RowsLostError, conserve, failures, ledger
 from expectations.problems import no_problems
 from expectations.rules import Dimension
-from expectations.scoring import QUALITY_COLUMNS, GateLimits, gate_counts, score
+from expectations.scoring import QUALITY_COLUMNS, GateLimits, gate_counts, score, weights, with_signals
 from expectations.view import UNASSIGNED
 
 LIMITS = GateLimits(60.0, 85.0)
@@ -21,6 +21,13 @@ def counts(*rows):
 def scored(result, reading=None):
     reading = reading or Reading(no_problems(), counts(), {})
     return score("2025-03", ledger(result, reading), failures(result, reading), result.expectations(), LIMITS)
+
+
+def signals(*rows):
+    """Dealer, signal, rows looked at, with the sign, expected, flagged; as ``Signals.found``."""
+    columns = ["dealer_id", "signal", "rows", "evidence_rows", "expected_rows", "flagged"]
+    frame = pd.DataFrame(rows, columns=columns).astype({"dealer_id": "str", "signal": "str", "flagged": "boolean"})
+    return frame.astype({"rows": "int64", "evidence_rows": "int64", "expected_rows": "float64"})
 
 
 def network(bad_share):
@@ -115,3 +122,49 @@ def test_a_lost_row_stops_the_check():
     read = counts(("leads", "leads.csv", "D1", 3, 3, 0, 0, 0), ("dealers", "dealers.csv", "D1", 1, 1, 0, 0, 0))
     with pytest.raises(RowsLostError, match=r"leads\.csv"):
         conserve(ledger(result, Reading(no_problems(), read, {})), read)
+
+
+def test_signals_cost_points_by_the_rows_beyond_what_peers_show():
+    found = signals(
+        ("D2", "shared_phone", 100, 30, 5.0, True), ("D2", "one_reason", 50, 12, 2.0, True),
+        ("D2", "no_contact", 100, 9, 8.0, False), ("D1", "shared_phone", 100, 3, 5.0, False),
+    )  # fmt: skip
+    scores = with_signals(scored(network(0.10)), found, LIMITS)
+    quality = scores.quality.set_index("dealer_id")
+    assert quality.loc["D2", "authenticity"] == pytest.approx(100 - 20 * 25 / 100 - 20 * 10 / 50)
+    assert quality.loc["D2", "score"] == pytest.approx(80 - 5 - 4)
+    assert quality.loc["D1", ["authenticity", "score"]].tolist() == [100.0, 100.0]
+    assert pd.isna(quality.loc["D3", "authenticity"]), "no rows, nothing tested"
+    lost = scores.losses[scores.losses["dealer_id"] == "D2"]
+    assert lost["points"].sum() == pytest.approx(100 - quality.loc["D2", "score"])
+    assert lost.loc[lost["table"] == "signals", ["rule", "failed", "rows"]].values.tolist() == [
+        ["shared_phone", 30, 100],
+        ["one_reason", 12, 50],
+    ]
+
+
+def test_signals_alone_never_fail_a_dealer_whose_rows_are_in_order():
+    found = signals(*(("D1", f"sign{number}", 100, 100, 0.0, True) for number in range(15)))
+    before = scored(network(0.0))
+    scores = with_signals(before, found, LIMITS)
+    line = scores.quality.set_index("dealer_id").loc["D1"]
+    assert line["score"] == pytest.approx(100 - weights().signals.most)
+    assert line["gate"] == "pass"
+    assert scores.losses["points"].sum() == pytest.approx(weights().signals.most), "cut in proportion"
+    counts = ["rows", "accepted", "duplicates", "quarantined", "held", "warned"]
+    pd.testing.assert_frame_equal(scores.quality[counts], before.quality[counts])
+
+
+def test_signals_may_decide_the_gate_of_a_dealer_near_the_limit():
+    found = signals(("D2", "shared_phone", 100, 60, 0.0, True))
+    before = scored(network(0.18))
+    assert before.quality.set_index("dealer_id").loc["D2", "gate"] == "warn"
+    assert with_signals(before, found, LIMITS).quality.set_index("dealer_id").loc["D2", "gate"] == "fail"
+
+
+def test_a_signal_that_was_not_tested_says_nothing():
+    found = signals(("D2", "shared_phone", 100, 60, float("nan"), None), ("D1", "shared_phone", 0, 0, 0.0, None))
+    before = scored(network(0.05))
+    after = with_signals(before, found, LIMITS)
+    assert after.quality["authenticity"].isna().all()
+    pd.testing.assert_frame_equal(after.quality, before.quality, check_dtype=False)

@@ -1,4 +1,4 @@
-"""The Data Docs as frames: every expectation with its verdict, denominator and history, for the nation and each region.
+"""The Data Docs as frames: every expectation and authenticity signal with its history, for the nation and each region.
 
 Great Expectations' own Data Docs speak English only and draw on outside hosts, so the pages are ours; the answers are
 those of the native suites (docs/corrections.md says why and what it costs). Pure: frames in, frames out.
@@ -18,6 +18,7 @@ DOC_COLUMNS = (
     *("scope", "id", "table", "rule", "column", "severity", "outcome", "note", "checked", "failed"),
     *("share", "share_before", "first_seen"),
 )
+SIGN_COLUMNS = (*("scope", "signal", "tested", "dealers", "rows", "dealers_before", "still", "first_seen"),)
 _SAID = ["table", "rule", "column", "severity"]
 _PLACE = ["table", "source_file", "row_number"]
 _ANSWER = ["scope", "id", *_SAID, "outcome", "note", "checked", "failed"]
@@ -94,3 +95,42 @@ def with_history(now: pd.DataFrame, earlier: Sequence[tuple[str, pd.DataFrame]],
     first = pd.concat(failing, ignore_index=True).drop_duplicates(key).set_index(key)["first_seen"]
     told = told.join(first, on=key)
     return told.assign(first_seen=told["first_seen"].fillna("").astype("str"))[list(DOC_COLUMNS)]
+
+
+def signs(
+    found: pd.DataFrame, earlier: Sequence[tuple[str, pd.DataFrame]], regions: Mapping[str, str], cycle: str
+) -> pd.DataFrame:
+    """One row per scope and authenticity signal of ``found``: ``SIGN_COLUMNS``.
+
+    ``found``: dealer_id, signal, evidence_rows, flagged (empty: not tested). ``earlier``: cycle and frame of the same
+    columns, oldest first. Counted are dealers ``tested``, ``dealers`` flagged now with their evidence ``rows``,
+    flagged in the last cycle (missing without one), flagged in both (``still``); ``first_seen``: the earliest cycle
+    with a flag in this scope, empty without any. Dealers are counted where they are now (``regions``).
+    """
+    now, past = _scoped(found, regions), [(name, _scoped(frame, regions)) for name, frame in earlier]
+    key = ["scope", "signal"]
+    flagged = now[now["flagged"]]
+    told = now.groupby(key)["tested"].sum().to_frame("tested")
+    told["dealers"] = flagged.groupby(key).size()
+    told["rows"] = flagged.groupby(key)["evidence_rows"].sum()
+    told = told.fillna(0).astype("int64")
+    told["dealers_before"], told["still"] = pd.NA, 0
+    if past:
+        before = past[-1][1]
+        before = before.loc[before["flagged"], [*key, "dealer_id"]]
+        both = flagged.merge(before, on=[*key, "dealer_id"])
+        told["dealers_before"] = before.groupby(key).size().reindex(told.index, fill_value=0)
+        told["still"] = both.groupby(key).size().reindex(told.index, fill_value=0)
+    seen = [frame.loc[frame["flagged"], key].assign(first_seen=name) for name, frame in [*past, (cycle, now)]]
+    first = pd.concat(seen, ignore_index=True).drop_duplicates(key).set_index(key)["first_seen"]
+    told["first_seen"] = first.reindex(told.index).fillna("").astype("str")
+    return told.astype({"dealers_before": "Int64"}).reset_index()[list(SIGN_COLUMNS)]
+
+
+def _scoped(found: pd.DataFrame, regions: Mapping[str, str]) -> pd.DataFrame:
+    """``found`` once for the nation and once for the region of each dealer, ``flagged`` and ``tested`` as booleans."""
+    told = found[["dealer_id", "signal", "evidence_rows"]].assign(
+        flagged=found["flagged"].fillna(False).astype(bool), tested=found["flagged"].notna()
+    )
+    local = told.assign(scope=told["dealer_id"].map(regions)).dropna(subset=["scope"])
+    return pd.concat([told.assign(scope=NATION), local], ignore_index=True)

@@ -124,7 +124,8 @@ def draft_plans(ref: RunRef) -> StepReport:
 def deliver_plans(ref: RunRef) -> StepReport:
     """Issue the plans; write every dealer's pages and workbooks, the OEM's overview and the Data Docs; in shards."""
     from tasks.delivering import issue_and_list, write_dealers, write_overview  # noqa: PLC0415
-    from tasks.quality_reports import write_data_docs, write_quality  # noqa: PLC0415
+    from tasks.quality_docs import write_data_docs  # noqa: PLC0415
+    from tasks.quality_reports import write_quality  # noqa: PLC0415
 
     @task(name="plans", cache_policy=NO_CACHE, persist_result=False)
     def plans(dealers: list[str]) -> Outcome:

@@ -1,4 +1,4 @@
-"""A dealer's quality page: the score and what it lost to what, what to mend first, what is new, what was corrected.
+"""A dealer's quality page: the score and what it lost to what, what to mend first, what to check, what was corrected.
 
 Two minutes' reading, nothing personal: ids, counts and rules in words only.
 """
@@ -6,13 +6,14 @@ Two minutes' reading, nothing personal: ids, counts and rules in words only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from models.catalogue.contract import contract
 from models.enums import Gate
-from models.messages import has, messages, text
+from models.messages import text
 from reports.formats import Formatter
+from reports.quality_signs import NotTested, Sign, SignsView, signs_view
+from reports.quality_words import SIGNALS, how_to_mend, rule_words, table_label
 
 FIRST = 5  # problems named under "mend first"
 TREND_CYCLES = 12
@@ -21,7 +22,7 @@ DIMENSIONS = ("completeness", "validity", "consistency", "uniqueness", "timeline
 
 @dataclass(frozen=True)
 class Loss:
-    """Points one rule cost: ``failed`` of ``rows`` rows of ``table``; ``columns`` it is about."""
+    """Points one rule cost: ``failed`` of ``rows`` rows of ``table``; ``columns`` it is about, ids of a few rows."""
 
     table: str
     rule: str
@@ -30,6 +31,7 @@ class Loss:
     failed: int
     rows: int
     points: float
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class DealerQuality:
 
     ``mended``: rows that failed last cycle and no longer do (None without a last cycle); ``listed``: rows in the
     correction workbook; ``action_points``: points of a table all of whose rows fail, by what becomes of the row.
+    ``signs``: flagged authenticity signals, ``untested``: those that could not be tested, each with the reason;
+    ``docs``: the region's page of the Data Docs in each language, from this page.
     """
 
     dealer_id: str
@@ -79,6 +83,9 @@ class DealerQuality:
     listed: int
     action_points: Mapping[str, float]
     table_weights: Mapping[str, float]
+    signs: tuple[Sign, ...] = ()
+    untested: tuple[NotTested, ...] = ()
+    docs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,7 @@ class MendView:
     count: str
     cost: str
     how: str
+    examples: str
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,8 @@ class TrendView:
     warn_y: float
     last: tuple[float, float, str] | None
     words: str
+    change: str
+    limits: str
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,8 @@ class QualityPage:
     headline: str
     summary: tuple[tuple[str, str], ...]
     first: tuple[MendView, ...]
+    signs: SignsView
+    docs: str
     workbook: str
     workbook_note: str
     parts: tuple[PartView, ...]
@@ -139,26 +151,6 @@ class QualityPage:
     basis: str
 
 
-def rule_words(table: str, rule: str, columns: tuple[str, ...], locale: str) -> str:
-    """A rule and the cells it is about, as people say it."""
-    fields = contract().tables[table].fields if table in contract().tables else {}
-    names = [fields[column].label.text(locale) if column in fields else column for column in columns if column]
-    title = text(f"rule.{rule}.title", locale) if has(f"rule.{rule}.title") else rule
-    return text("quality_page.about", locale, columns=Formatter(locale).words(names), rule=title) if names else title
-
-
-class _Plain(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return "—"
-
-
-def how_to_mend(rule: str, columns: tuple[str, ...], locale: str) -> str:
-    """How to mend a rule, without the particulars of a row; empty for a rule that has no remedy in words."""
-    key = f"rule.{rule}.mend"
-    known = _Plain(column=Formatter(locale).words(columns))
-    return messages()[key][locale].format_map(known) if has(key) else ""
-
-
 class _Builder:
     def __init__(self, quality: DealerQuality, locale: str) -> None:
         self.q, self.locale, self.f = quality, locale, Formatter(locale)
@@ -167,7 +159,7 @@ class _Builder:
         return text(f"quality_page.{key}", self.locale, **params)
 
     def label(self, table: str) -> str:
-        return contract().tables[table].label.text(self.locale)
+        return table_label(table, self.locale)
 
     def rule(self, loss: Loss) -> str:
         return rule_words(loss.table, loss.rule, loss.columns, self.locale)
@@ -177,7 +169,8 @@ class _Builder:
         if q.score is None:
             return self.t("headline.none")
         limit = q.fail_below if q.gate is Gate.FAIL else q.warn_below
-        return self.t(f"headline.{q.gate.value}", score=self.f.number(q.score, 1), limit=self.f.number(limit))
+        told = self.t(f"headline.{q.gate.value}", score=self.f.number(q.score, 1), limit=self.f.number(limit))
+        return told + (self.t("headline.signs", signs=len(q.signs)) if q.signs else "")
 
     def summary(self) -> tuple[tuple[str, str], ...]:
         shown = [(self.t("score"), self.f.number(self.q.score, 1))]
@@ -188,11 +181,12 @@ class _Builder:
         return tuple(
             MendView(
                 title=f"{self.label(loss.table)} · {self.rule(loss)}",
-                count=self.t("rows_of", failed=self.f.number(loss.failed), rows=self.f.number(loss.rows)),
+                count=self.t("failing_of", failed=self.f.number(loss.failed), rows=self.f.number(loss.rows)),
                 cost=self.t("costs", points=self.f.number(loss.points, 1 if loss.points >= 0.05 else 2)),
-                how=how_to_mend(loss.rule, loss.columns, self.locale),
+                how=how_to_mend(loss.rule, self.locale, loss.columns),
+                examples=self.t("examples", rows="  ".join(loss.examples)) if loss.examples else "",
             )
-            for loss in self.q.losses[:FIRST]
+            for loss in [loss for loss in self.q.losses if loss.table != SIGNALS][:FIRST]
         )
 
     def parts(self) -> tuple[PartView, ...]:
@@ -244,6 +238,14 @@ class _Builder:
             lines.append(self.t("corrected_line", when=when, actor=each.actor, **counts))
         return tuple(lines)
 
+    def change(self, now: TrendPoint, before: TrendPoint) -> str:
+        """The last two scores and the network's median in one sentence; empty without both scores."""
+        if now.score is None or before.score is None:
+            return ""
+        figures = {"now": now.score, "before": before.score, "median": now.median}
+        shown = {name: self.f.number(figure, 1) for name, figure in figures.items()}
+        return self.t("change", **shown, change=self.f.number(now.score - before.score, 1, signed=True))
+
     def trend(self) -> TrendView | None:
         points = self.q.trend[-TREND_CYCLES:]
         if len(points) < 2:
@@ -262,6 +264,8 @@ class _Builder:
             warn_y=100 - self.q.warn_below,
             last=(own[-1][0], own[-1][1], self.f.number(own[-1][2].score, 1)) if own else None,
             words=self.f.words(words),
+            change=self.change(points[-1], points[-2]),
+            limits=self.t("limits", warn=self.f.number(self.q.warn_below), fail=self.f.number(self.q.fail_below)),
         )
 
 
@@ -279,6 +283,8 @@ def quality_page(quality: DealerQuality, locale: str) -> QualityPage:
         headline=words.headline(),
         summary=words.summary(),
         first=words.first(),
+        signs=signs_view(quality.signs, quality.untested, quality.cycle, locale),
+        docs=quality.docs.get(locale, ""),
         workbook=f"corrections.{locale}.xlsx" if quality.listed else "",
         workbook_note=note,
         parts=words.parts(),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.catalogue.contract import contract
 from models.enums import Severity
-from models.messages import has, text
+from models.messages import text
 from reports.figures import Quality
+from reports.quality_words import column_label, how_to_mend, rule_title, table_label
 from reports.words import Words
 
 MOST_RULES = 10
@@ -70,24 +70,24 @@ def quality_view(quality: Quality, words: Words) -> QualityView:
     )
     every = tuple(
         LossView(
-            table=_table(one.table, locale),
-            rule=_rule(one.rule, "title", locale),
-            columns=f.words([_column(one.table, name, locale) for name in one.columns]),
+            table=table_label(one.table, locale),
+            rule=rule_title(one.rule, locale),
+            columns=f.words([column_label(one.table, name, locale) for name in one.columns]),
             failed=text("quality_part.failed", locale, failed=f.number(one.failed), rows=f.number(one.rows)),
             points=f.number(one.points, 1),
-            mend=_rule(one.rule, "mend", locale),
+            mend=how_to_mend(one.rule, locale, one.columns) or text("quality_part.mend", locale),
             code=one.rule,
         )
         for one in quality.losses
     )
     rows = tuple(
         RowView(
-            table=_table(one.table, locale),
+            table=table_label(one.table, locale),
             file=one.file,
             row=one.row,
             key=one.key,
-            column=_column(one.table, one.column, locale),
-            rule=_rule(one.rule, "title", locale),
+            column=column_label(one.table, one.column, locale),
+            rule=rule_title(one.rule, locale),
             severity=Severity(one.severity).label(locale),
         )
         for one in quality.rejected
@@ -101,23 +101,3 @@ def quality_view(quality: Quality, words: Words) -> QualityView:
         rows=rows,
         rows_note=text("quality_part.rows", locale, shown=f.number(len(rows)), total=total),
     )
-
-
-def _table(name: str, locale: str) -> str:
-    tables = contract().tables
-    return tables[name].label.text(locale) if name in tables else name
-
-
-def _column(table: str, name: str, locale: str) -> str:
-    tables = contract().tables
-    if table in tables and name in tables[table].fields:
-        return tables[table].fields[name].label.text(locale)
-    return name
-
-
-def _rule(rule: str, part: str, locale: str) -> str:
-    """A rule's title says what should hold; rules without advice of their own share one."""
-    key = f"rule.{rule}.{part}"
-    if has(key):
-        return text(key, locale)
-    return text("quality_part.mend", locale) if part == "mend" else rule

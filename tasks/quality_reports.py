@@ -1,4 +1,4 @@
-"""What people see of data quality: dealers' quality pages and correction workbooks, the Data Docs, the gate table."""
+"""What dealers see of data quality: quality pages and correction workbooks; the gate table of a run."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from expectations import suites
-from expectations.data_docs import NATION, current, with_history
 from expectations.scoring import weights
 from expectations.view import UNASSIGNED
 from models.database import Database
-from models.enums import Gate, Severity
-from models.ledger.frames import quality_frame, scores_frame
+from models.enums import Gate
+from models.ledger.frames import scores_frame
 from models.messages import LOCALES, text
 from reports.correction_workbook import correction_workbook
-from reports.html import LANGUAGES, Links, links, page_name, render
-from reports.quality_docs import CheckLine, DealerScoreLine, DocsFacts, RegionLine, docs_page
+from reports.html import links, page_name, render
 from reports.quality_page import DIMENSIONS, Corrected, DealerQuality, Loss, TrendPoint, quality_page
 from tasks.check import ACCEPTED
 from tasks.correction_books import CorrectionLists, state_of
 from tasks.correction_tokens import ISSUED, history, record
 from tasks.folders import folder_name
 from tasks.job import DealerFailure, Job, Outcome
+from tasks.quality_signals import SignalFigures
 from tasks.results import Results, published_cycles, write_text
 
 STEM = "quality"
+EXAMPLES = 5  # ids of failing rows named beside a problem
 _ROW = ["dealer_id", "table", "row_key", "rule", "column"]
 
 
@@ -42,6 +41,11 @@ def dealer_folder(job: Job, dealer_id: str) -> Path:
 def docs_path(job: Job, locale: str) -> Path:
     """The first page of the cycle's Data Docs."""
     return job.pages / "data-docs" / locale / "index.html"
+
+
+def region_page(region: str) -> str:
+    """The file of a region's page of the Data Docs."""
+    return f"region-{folder_name(region)}.html"
 
 
 def write_quality(job: Job, dealers: Collection[str]) -> Outcome:
@@ -123,6 +127,8 @@ class QualityFigures:
     def __init__(self, job: Job, dealers: tuple[str, ...]) -> None:
         self.job, self.dealers, self.db = job, dealers, Database.of(job.workspace)
         self.quality = job.results.read("quality").set_index("dealer_id")
+        self.earlier = earlier_results(job)
+        self.signals = SignalFigures(job.results, self.earlier, dealers)
 
     @cached_property
     def _names(self) -> pd.DataFrame:
@@ -136,23 +142,27 @@ class QualityFigures:
     @cached_property
     def _before(self) -> pd.DataFrame | None:
         """The failing rows of the last published cycle before this one; None without one."""
-        earlier = earlier_results(self.job)
-        if not earlier or not earlier[-1].has("problems"):
+        if not self.earlier or not self.earlier[-1].has("problems"):
             return None
-        found = earlier[-1].read("problems", [*_ROW, "severity"])
+        found = self.earlier[-1].read("problems", [*_ROW, "severity"])
         return found[found["dealer_id"].isin(self.dealers)].fillna({"column": ""})
 
     @cached_property
     def _losses(self) -> dict[str, list[Loss]]:
-        columns = self._problems.groupby(["dealer_id", "table", "rule"])["column"].unique()
+        grouped = self._problems.groupby(["dealer_id", "table", "rule"])
+        columns, ids = (
+            grouped["column"].unique(),
+            grouped["row_key"].agg(lambda keys: keys.dropna().unique()[:EXAMPLES]),
+        )
         found: dict[str, list[Loss]] = {}
         frame = self.job.results.read("losses")
         for line in frame[frame["dealer_id"].isin(self.dealers)].itertuples():
-            names = columns.get((line.dealer_id, line.table, line.rule), ())
+            place = line.dealer_id, line.table, line.rule
+            names = columns.get(place, ())
             rows = 0 if pd.isna(line.rows) else int(line.rows)
             loss = Loss(
                 *(line.table, line.rule, line.dimension, tuple(sorted(filter(None, names)))),
-                *(int(line.failed), max(rows, int(line.failed)), float(line.points)),
+                *(int(line.failed), max(rows, int(line.failed)), float(line.points), tuple(ids.get(place, ()))),
             )
             found.setdefault(line.dealer_id, []).append(loss)
         return {dealer: sorted(losses, key=lambda each: -each.points) for dealer, losses in found.items()}
@@ -169,7 +179,7 @@ class QualityFigures:
     def _trend(self, dealer_id: str) -> tuple[TrendPoint, ...]:
         own = self._scores[self._scores["dealer_id"] == dealer_id].set_index("cycle")["score"]
         return tuple(
-            TrendPoint(str(cycle), _number(own.get(cycle)), _number(median)) for cycle, median in self._medians.items()
+            TrendPoint(str(cycle), number(own.get(cycle)), number(median)) for cycle, median in self._medians.items()
         )
 
     def _mended(self, dealer_id: str) -> int | None:
@@ -193,23 +203,27 @@ class QualityFigures:
             for e in events.itertuples()
         )
 
+    def _docs(self, region: str) -> dict[str, str]:
+        """The region's page of the Data Docs, from a dealer's folder."""
+        return {locale: quote(f"../../data-docs/{locale}/{region_page(region)}") for locale in LOCALES}
+
     def dealer(self, dealer_id: str, listed: int) -> DealerQuality:
         """The facts of one dealer's page; ``listed``: rows in its correction workbook."""
         line, settings, measure = self.quality.loc[dealer_id], self.job.workspace.settings, weights()
         named = self._names.loc[dealer_id] if dealer_id in self._names.index else None
-        region = "" if named is None else str(_word(named["region_name"]) or named["region_id"])
+        region = "" if named is None else str(word(named["region_name"]) or named["region_id"])
         return DealerQuality(
             dealer_id=dealer_id,
             name=dealer_id if named is None else str(named["name"]),
             region=region,
             cycle=self.job.cycle.name,
             as_of=self.job.cycle.as_of,
-            score=_number(line["score"]),
+            score=number(line["score"]),
             gate=Gate(line["gate"]),
             fail_below=settings.gate_fail_below,
             warn_below=settings.gate_warn_below,
             counts={name: int(line[name]) for name in ("rows", "accepted", "quarantined", "held", "warned")},
-            dimensions={name: _number(line[name]) for name in DIMENSIONS},
+            dimensions={name: number(line[name]) for name in DIMENSIONS},
             losses=tuple(self._losses.get(dealer_id, ())),
             new=self._new(dealer_id),
             mended=self._mended(dealer_id),
@@ -218,6 +232,9 @@ class QualityFigures:
             listed=listed,
             action_points={action.value: points for action, points in measure.points.items()},
             table_weights=measure.tables,
+            signs=self.signals.signs(dealer_id),
+            untested=self.signals.untested(dealer_id),
+            docs={} if named is None else self._docs(str(named["region_id"])),
         )
 
 
@@ -236,89 +253,29 @@ def earlier_results(job: Job) -> list[Results]:
     return [Results.published(root, cycle) for cycle in published_cycles(root) if cycle < job.cycle.name]
 
 
-def write_data_docs(job: Job) -> Outcome:
-    """The cycle's Data Docs: a page for the nation and one per region, in every language; files only, no outside host.
-
-    Their figures stay as the result ``data_docs``, which later cycles take trend and first finding from.
-    """
-    dealers = job.lake.read(ACCEPTED, "dealers")
-    regions = dict(zip(dealers["dealer_id"], dealers["region_id"], strict=True))
-    results, db = job.results, Database.of(job.workspace)
-    now = current(results.read("expectations"), quality_frame(db, job.cycle.name), results.read("problems"), regions)
-    earlier = [(each.cycle, each.read("data_docs")) for each in earlier_results(job) if each.has("data_docs")]
-    docs = with_history(now, earlier, job.cycle.name)
-    results.write("data_docs", docs)
-    pages = 0
-    for region, facts in _docs_facts(job, docs, dealers):
-        for locale in LOCALES:
-            name = f"region-{folder_name(region)}.html" if region else "index.html"
-            others = tuple((LANGUAGES[other], f"../{other}/{quote(name)}") for other in LOCALES if other != locale)
-            page = render("quality_docs.html.j2", docs_page(facts, locale), locale, Links(others))
-            write_text(docs_path(job, locale).with_name(name), page)
-            pages += 1
-    return Outcome(outputs=("data_docs",), counts={"pages": pages})
-
-
-def _docs_facts(job: Job, docs: pd.DataFrame, dealers: pd.DataFrame) -> list[tuple[str, DocsFacts]]:
-    """Region id ("" for the nation) and the facts of its page."""
-    scores = job.results.read("quality").set_index("dealer_id")
-    checks = {str(scope): [_check_line(line) for line in part.itertuples()] for scope, part in docs.groupby("scope")}
-    shared = {"cycle": job.cycle.name, "as_of": job.cycle.as_of, "version": suites.version()}
-    found, lines = [], []
-    for region, part in dealers.groupby("region_id"):
-        known = scores.reindex(part["dealer_id"]).dropna(subset=["gate"])
-        name = _word(part["region_name"].iloc[0]) or str(region)
-        gates = tuple((gate, int((known["gate"] == gate.value).sum())) for gate in (Gate.PASS, Gate.WARN, Gate.FAIL))
-        link = quote(f"region-{folder_name(str(region))}.html")
-        lines.append(RegionLine(name, link, gates, _number(known["score"].median())))
-        rows = [_score_line(job, line, known) for line in part.itertuples() if line.dealer_id in known.index]
-        rows.sort(key=lambda line: (line.score is not None, line.score or 0.0, line.name))
-        facts = DocsFacts(name, **shared, checks=checks.get(str(region), []), dealers=rows)
-        found.append((str(region), facts))
-    return [("", DocsFacts("", **shared, checks=checks.get(NATION, []), regions=lines)), *found]
-
-
-def _check_line(line: object) -> CheckLine:
-    said = {name: getattr(line, name) for name in ("table", "rule", "outcome", "first_seen")}
-    return CheckLine(
-        **said,
-        column=_word(line.column) or "",  # type: ignore[attr-defined]
-        severity=Severity(line.severity),  # type: ignore[attr-defined]
-        note=_word(line.note) or "",  # type: ignore[attr-defined]
-        checked=int(line.checked),  # type: ignore[attr-defined]
-        failed=int(line.failed),  # type: ignore[attr-defined]
-        share=_number(line.share),  # type: ignore[attr-defined]
-        share_before=_number(line.share_before),  # type: ignore[attr-defined]
-    )
-
-
-def _score_line(job: Job, dealer: object, scores: pd.DataFrame) -> DealerScoreLine:
-    dealer_id, name = str(dealer.dealer_id), str(dealer.name)  # type: ignore[attr-defined]
-    line = scores.loc[dealer_id]
-    there = dealer_folder(job, dealer_id).joinpath(page_name(STEM, LOCALES[0])).is_file()
-    return DealerScoreLine(
-        name=f"{name} ({dealer_id})",
-        link="" if not there else "../../" + quote(f"dealers/{folder_name(dealer_id)}/{STEM}"),
-        score=_number(line["score"]),
-        gate=Gate(line["gate"]),
-        rows=int(line["rows"]),
-        apart=int(line["quarantined"]),
-    )
-
-
 def gate_table(job: Job) -> list[dict[str, object]]:
-    """The gates as a table for Prefect's artifact: per dealer id its score, gate and counts, worst first; no names."""
+    """The gates as a table for Prefect's artifact: per dealer id score, gate, counts, signs to check; worst first.
+
+    Ids and figures only, no names and nothing of customers.
+    """
     quality = job.results.read("quality").sort_values(["score", "dealer_id"], na_position="first")
+    flagged = SignalFigures(job.results, ()).flagged
     names = ("score", "gate", "rows", "accepted", "quarantined", "held", "warned")
     return [
-        {"dealer": line["dealer_id"], **{name: None if pd.isna(line[name]) else line[name] for name in names}}
+        {
+            "dealer": line["dealer_id"],
+            **{name: None if pd.isna(line[name]) else line[name] for name in names},
+            "signs_to_check": len(flagged.get(line["dealer_id"], ())),
+        }
         for line in quality.to_dict("records")
     ]
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
+    """A figure of a result, None where it is missing."""
     return None if value is None or pd.isna(value) else float(value)  # type: ignore[call-overload,arg-type]
 
 
-def _word(value: object) -> str | None:
+def word(value: object) -> str | None:
+    """A word of a result, None where it is missing."""
     return None if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]

@@ -11,6 +11,7 @@ from typing import Any
 
 from expectations.rules import Dimension, rules
 from models.catalogue.contract import contract
+from models.catalogue.own_expectations import OwnExpectation
 from models.enums import Role, Severity
 from models.messages import text
 
@@ -96,6 +97,10 @@ class Suite:
             or_equal=True,
             ignore_row_if="either_value_is_missing",
         )
+
+    def own(self, rule: str, entry: OwnExpectation) -> None:
+        """An expectation an OEM declares itself."""
+        self._add(entry.type, rule, entry.column, **entry.arguments)
 
     def _add(self, kind: str, rule: str, shown: str, **arguments: object) -> None:
         said = rules()[rule]

@@ -12,7 +12,7 @@ from typing import Any
 from expectations import masks, suites
 from expectations.rules import rules
 from expectations.scoring import weights
-from expectations.standard import shipped
+from expectations.standard import standard_until
 from models.messages import messages
 
 PAGE = Path(__file__).parent.parent / "docs" / "expectations.md"
@@ -43,7 +43,7 @@ def page() -> str:
     """The whole page as Markdown."""
     legal = ", ".join(f"`{closing}`" for closing in suites.LEGAL_CLOSINGS)
     parts = [f"{_INTRO}{legal}.\n"]
-    standard = shipped(_HORIZON)
+    standard = standard_until(_HORIZON)
     for table in suites.TABLES:
         lines = [_line(expectation, standard.planning_horizon) for expectation in suites.declared(table, standard)]
         parts += [f"\n## {table}\n\n", _head(*_COLUMNS), *lines]

@@ -6,6 +6,7 @@ Computed only for expectations that failed; the number of rows must agree with G
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -57,6 +58,23 @@ def _not_in_set(expectation: Any, frame: pd.DataFrame) -> pd.Series:
     return values.isin(expectation.value_set) & values.notna()
 
 
+def _found(expectation: Any, values: pd.Series) -> pd.Series:
+    """Where the pattern is found; every different text is searched once."""
+    pattern = re.compile(expectation.regex)
+    codes, texts = pd.factorize(values)
+    hits = np.array([*(pattern.search(str(each)) is not None for each in texts), False])
+    return pd.Series(hits[codes], index=values.index)
+
+
+def _matches(expectation: Any, frame: pd.DataFrame) -> pd.Series:
+    values = frame[expectation.column]
+    return ~_found(expectation, values) & values.notna()
+
+
+def _matches_not(expectation: Any, frame: pd.DataFrame) -> pd.Series:
+    return _found(expectation, frame[expectation.column])
+
+
 def _pair_greater(expectation: Any, frame: pd.DataFrame) -> pd.Series:
     cells = frame[[expectation.column_A, expectation.column_B]]
     later, earlier = cells.iloc[:, 0], cells.iloc[:, 1]
@@ -83,6 +101,8 @@ MASKS: Mapping[str, Mask] = {
     "ExpectColumnValuesToBeBetween": _between,
     "ExpectColumnValuesToBeInSet": _in_set,
     "ExpectColumnValuesToNotBeInSet": _not_in_set,
+    "ExpectColumnValuesToMatchRegex": _matches,
+    "ExpectColumnValuesToNotMatchRegex": _matches_not,
     "ExpectColumnPairValuesAToBeGreaterThanB": _pair_greater,
 }
 #: Expectations about the table as a whole: they have no failing rows.

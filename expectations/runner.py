@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,14 +26,12 @@ class CheckContext:
     """What a run is checked against.
 
     ``absent``: fields the source declares it does not have, by table; ``waiting_leads``: dealers of the leads (by id)
-    that were set apart when they were read, so that what hangs on them waits too; ``reasons``: folder of an OEM's own
-    reason standard.
+    that were set apart when they were read, so that what hangs on them waits too.
     """
 
     as_of: datetime
     absent: Mapping[str, frozenset[str]] = field(default_factory=dict)
     waiting_leads: Mapping[str, str] = field(default_factory=dict)
-    reasons: Path | None = None
 
 
 def run_suites(frames: Mapping[str, pd.DataFrame], context: CheckContext) -> CheckResult:
@@ -45,7 +42,7 @@ def run_suites(frames: Mapping[str, pd.DataFrame], context: CheckContext) -> Che
     """
     reach = standard.reach_of_data(frames)
     horizon = max(context.as_of, reach) if reach else context.as_of
-    links = Links(standard.shipped(horizon, context.reasons), pd.Index([UNASSIGNED], dtype="str"))
+    links = Links(standard.standard_until(horizon), pd.Index([UNASSIGNED], dtype="str"))
     checked: dict[str, TableCheck] = {}
     for table in suites.TABLES:
         if table not in frames:
@@ -105,7 +102,7 @@ def _judge_table(view: View, context: CheckContext) -> tuple[pd.DataFrame, list[
 
 
 def _prepared(view: View, declared: Sequence[Any]) -> pd.DataFrame:
-    words = {masks.columns_used(each)[0] for each in declared if hasattr(each, "value_set")}
+    words = {masks.columns_used(each)[0] for each in declared if hasattr(each, "value_set") or hasattr(each, "regex")}
     cells = {}
     for column in dict.fromkeys(column for each in declared for column in masks.columns_used(each)):
         own = column in view.frame

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,9 @@ from pydantic import BaseModel, ConfigDict
 from models.catalogue.contract import TIME_KINDS, contract
 from models.catalogue.filter_rules import Limits as Deadlines
 from models.catalogue.filter_rules import filter_rules
-from models.catalogue.loading import load_toml
+from models.catalogue.merging import laid_over
 from models.catalogue.reasons import valid_codes
+from models.in_force import standard
 
 FILE = Path(__file__).parent / "limits.toml"
 
@@ -51,10 +51,13 @@ class Limits(BaseModel):
     same_customer_days: int
 
 
-@cache
-def limits() -> Limits:
-    """The shipped limits; raises CatalogueError when the file breaks its form."""
-    return load_toml(FILE, Limits)
+@standard
+def limits(folder: Path | None = None) -> Limits:
+    """The limits; ``folder`` may hold an OEM's own ``limits.toml``, merged over the shipped one.
+
+    Raises CatalogueError naming file, key and remedy.
+    """
+    return laid_over(FILE, Limits, folder)[0]
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,9 @@ class Standard:
         return self.horizon + timedelta(days=self.limits.planning_days)
 
 
-def shipped(horizon: datetime, folder: Path | None = None) -> Standard:
-    """The shipped standard up to ``horizon``; ``folder`` may hold an OEM's own standards. Raises CatalogueError."""
-    return Standard(limits(), horizon, tuple(sorted(valid_codes(folder))), filter_rules(folder).limits)
+def standard_until(horizon: datetime, folder: Path | None = None) -> Standard:
+    """The standard up to ``horizon``; ``folder`` may hold an OEM's own standards. Raises CatalogueError."""
+    return Standard(limits(folder), horizon, tuple(sorted(valid_codes(folder))), filter_rules(folder).limits)
 
 
 def _midnight(day: date) -> datetime:

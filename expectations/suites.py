@@ -13,6 +13,8 @@ from typing import Any
 
 from expectations.declare import Suite
 from expectations.standard import Standard
+from models.catalogue.own_expectations import own_expectations
+from models.in_force import in_force
 
 #: The closings that may stand beside each status; a cancelled order (ordered, then defeated) is legal.
 LEGAL_CLOSINGS = (
@@ -179,15 +181,23 @@ TABLES: Mapping[str, Callable[[Suite, Standard], None]] = {
 
 
 def declared(table: str, standard: Standard) -> list[Any]:
-    """The native expectations of ``table``; each ``meta`` holds id, rule, column, severity, dimension, owner, texts."""
+    """The native expectations of ``table``, an OEM's own last; each ``meta`` holds id, rule, column, severity,
+    dimension, owner, texts."""
     suite = Suite(table)
     TABLES[table](suite, standard)
+    for rule, entry in own_expectations().get(table, {}).items():
+        suite.own(rule, entry)
     return suite.expectations
 
 
-@cache
 def version() -> str:
-    """A fingerprint of the suites as shipped: rules, limits, declarations and how they are carried out."""
+    """A fingerprint of the suites: rules, limits, declarations, how they are carried out, an OEM's own standards."""
+    own = in_force().version
+    return f"{_shipped_version()}-{own}" if own else _shipped_version()
+
+
+@cache
+def _shipped_version() -> str:
     folder = Path(__file__).parent
     digest = hashlib.sha256()
     for name in ("rules.toml", "limits.toml", "suites.py", "helpers.py", "masks.py"):

@@ -23,7 +23,7 @@ import pandas as pd
 from expectations import suites
 from expectations.declare import great_expectations
 from expectations.runner import CheckContext, CheckResult, run_suites
-from expectations.standard import shipped
+from expectations.standard import standard_until
 from models.catalogue.contract import contract
 
 DEALERS = 1_000
@@ -169,7 +169,7 @@ def plain(frame: pd.DataFrame, dealer_ids: pd.Series) -> dict[str, np.ndarray]:
 def stock(frame: pd.DataFrame, dealer_list: pd.DataFrame) -> None:
     """Great Expectations as it comes: the native rules on the whole frame, COMPLETE with index columns."""
     gx = great_expectations()
-    asked = suites.declared("leads", shipped(AS_OF))
+    asked = suites.declared("leads", standard_until(AS_OF))
     own = [each for each in asked if set(_columns(each)) <= set(frame.columns)]
     own.append(
         gx.expectations.ExpectColumnValuesToBeInSet(column="dealer_id", value_set=dealer_list["dealer_id"].tolist())

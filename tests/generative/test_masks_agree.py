@@ -13,7 +13,7 @@ from expectations.declare import great_expectations
 from expectations.masks import MASKS, NoMaskError, failing
 from expectations.native import judge
 from expectations.rules import CheckOutcome
-from expectations.standard import shipped
+from expectations.standard import standard_until
 from expectations.view import UNASSIGNED, Links, View
 
 NUMBERS = st.one_of(st.none(), st.sampled_from([0.0, -1.0, 15.9, 16.0, 16.1, 100.0, 100.1, float("inf")]))
@@ -44,6 +44,8 @@ def suite():
         native.ExpectColumnValuesToBeBetween(column="time", min_value=early, max_value=late),
         native.ExpectColumnValuesToBeInSet(column="word", value_set=["a", "b"]),
         native.ExpectColumnValuesToNotBeInSet(column="word", value_set=["a"]),
+        native.ExpectColumnValuesToMatchRegex(column="word", regex="^[a-b]$"),
+        native.ExpectColumnValuesToNotMatchRegex(column="word", regex="(a|A)"),
         *(
             native.ExpectColumnPairValuesAToBeGreaterThanB(
                 column_A="time", column_B="other", or_equal=equal, ignore_row_if=when
@@ -68,7 +70,7 @@ def frame_of(rows):
             "other": np.array(other, dtype="datetime64[us]"),
         }
     )
-    view = View("any", raw, Links(shipped(datetime(2025, 1, 1)), pd.Index([UNASSIGNED])))
+    view = View("any", raw, Links(standard_until(datetime(2025, 1, 1)), pd.Index([UNASSIGNED])))
     return pd.DataFrame({column: view.thin(column, column == "word") for column in raw})
 
 

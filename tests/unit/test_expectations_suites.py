@@ -11,7 +11,7 @@ from expectations.declare import great_expectations
 from expectations.masks import MASKS, WHOLE_TABLE, columns_used
 from expectations.rules import Action, CheckOutcome, Dimension, rules
 from expectations.scoring import QUALITY_COLUMNS, weights
-from expectations.standard import limits, shipped
+from expectations.standard import limits, standard_until
 from expectations.suites import TABLES, declared, version
 from models.catalogue.contract import contract
 from models.enums import Severity
@@ -19,7 +19,7 @@ from models.messages import has
 from tasks.compute.frames import PROBLEM_DTYPES
 from tasks.exporting import EXPORTS
 
-ALL = [(table, expectation) for table in TABLES for expectation in declared(table, shipped(AS_OF))]
+ALL = [(table, expectation) for table in TABLES for expectation in declared(table, standard_until(AS_OF))]
 
 
 def test_every_table_but_actions_has_a_suite():

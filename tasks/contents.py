@@ -14,6 +14,11 @@ from tasks.compute.frames import Notice
 # Chooses the columns worth reading out of a header; None reads all of them.
 Chooser = Callable[[Sequence[str]], Collection[str]] | None
 
+#: What programs write for "no value", and what a spreadsheet leaves of a formula that failed.
+NO_VALUES = (
+    *("NULL", "null", "(null)", "\\N", "NaN", "nan", "NaT", "<NA>", "None"),
+    *("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"),
+)
 _BLANKS = " \t\r\n\0\u00a0\u200b\u3000\ufeff"
 
 

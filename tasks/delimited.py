@@ -13,19 +13,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from models.catalogue.contract import ROW_COLUMN
 from models.errors import SourceError
 from models.mapping import FileSpec
 from tasks.compute.frames import Notice
-from tasks.contents import Chooser, Content, Unreadable, clean_header, without_blank_rows
+from tasks.contents import NO_VALUES, Chooser, Content, Unreadable, clean_header
 from tasks.encodings import to_utf8
+from tasks.layout import LOOKED_AT, data_rows, found_lower, header_at
 
 DELIMITERS = (",", ";", "\t", "|")
 _BLOCK = 8 << 20
 _HEAD = 1 << 20  # bytes looked at for header and delimiter
-_SAMPLE_ROWS = 50
+_SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(.)\"?\r?\n", re.IGNORECASE)  # Excel's own way to name the delimiter
+_FORMULA_TEXT = r'^="(.*)"$'  # how programs keep Excel from taking digits for a number
 _LARGEST_BLOCK = 2**31 - 1
 
 
@@ -42,39 +45,43 @@ def read_delimited(path: Path, file: str, spec: FileSpec, choose: Chooser = None
     if text.size == 0 or not bytes(text[:_HEAD]).strip():
         raise SourceError("ingest.empty_file", file=file)
     records, delimiter = _head(text, spec)
-    header = next((at for at in range(spec.header_row - 1, len(records)) if any(records[at])), None)
+    header = header_at(records, spec.header_row)
     if header is None:
-        raise SourceError("ingest.no_header", file=file, row=spec.header_row)
-    names, repeated = clean_header(records[header], file)
+        raise SourceError("ingest.no_header", file=file, row=spec.header_row or 1)
+    names, repeated = clean_header(_as_wide_as_rows(records, header), file)
+    notices += found_lower(header, records, spec.header_row, file)
     chosen = set(names if choose is None else choose(names))
     if len(records) == header + 1 and text.size <= _HEAD:
         table, ragged = pa.table({name: pa.array([], pa.string()) for name in names}), []
     else:
-        parser = _Parser(text, file, delimiter, names, header + 1, list(spec.na))
+        parser = _Parser(text, file, delimiter, names, header + 1, [*NO_VALUES, *spec.na])
         table, ragged = parser.parse([name for name in names if name in chosen])
-    return _content(table, names, ragged, notices + repeated)
+    return _content(table, file, names, ragged, notices + repeated)
 
 
 def _content(
-    table: pa.Table, names: Sequence[str], ragged: list[tuple[int, int, int]], notices: list[Notice]
+    table: pa.Table, file: str, names: Sequence[str], ragged: list[tuple[int, int, int]], notices: list[Notice]
 ) -> Content:
     frame = pd.DataFrame({name: table[name].to_pandas().astype("str") for name in table.column_names}, copy=False)
     bad = np.array([row for row, _, _ in ragged], dtype="int64")
     numbers = np.setdiff1d(np.arange(1, len(table) + len(bad) + 1), bad, assume_unique=True) if len(bad) else None
     frame[ROW_COLUMN] = np.arange(1, len(table) + 1) if numbers is None else numbers
     unreadable = tuple(Unreadable(row, expected, found) for row, expected, found in ragged if found)
-    return Content(without_blank_rows(frame), tuple(names), unreadable, tuple(notices))
+    rows, left_out = data_rows(frame, file)
+    return Content(rows, tuple(names), unreadable, (*notices, *left_out))
 
 
 def _head(text: pa.Buffer, spec: FileSpec) -> tuple[list[list[str]], str]:
     """The first records up to the header and some more, and the delimiter they are split by."""
     sample = bytes(text[:_HEAD]).decode("utf-8", "ignore")
-    declared = spec.delimiter or ("\t" if spec.format == "tsv" else None)
-    count = spec.header_row + _SAMPLE_ROWS
-    if declared:
-        return _records(sample, declared, count), declared
-    splits = {delimiter: _records(sample, delimiter, count) for delimiter in DELIMITERS}
-    best = max(DELIMITERS, key=lambda delimiter: _fitness(splits[delimiter], spec.header_row))
+    named = _SEPARATOR_LINE.match(sample)
+    declared = spec.delimiter or ("\t" if spec.format == "tsv" else None) or (named[1] if named else None)
+    count = (spec.header_row or 1) + LOOKED_AT
+    splits = {delimiter: _records(sample, delimiter, count) for delimiter in ([declared] if declared else DELIMITERS)}
+    if named:
+        for records in splits.values():
+            records[0] = []  # no data, but a line of its own
+    best = max(splits, key=lambda delimiter: _fitness(splits[delimiter], spec.header_row))
     return splits[best], best
 
 
@@ -89,13 +96,24 @@ def _records(sample: str, delimiter: str, count: int) -> list[list[str]]:
     return records
 
 
-def _fitness(records: list[list[str]], header_row: int) -> tuple[float, int]:
-    if len(records) < header_row:
+def _fitness(records: list[list[str]], header_row: int | None) -> tuple[float, int]:
+    header = header_at(records, header_row)
+    if header is None:
         return 0.0, 0
-    width = len(records[header_row - 1])
-    rows = [record for record in records[header_row:] if record]
+    width = len(records[header])
+    rows = [record for record in records[header + 1 :] if record]
     same = sum(len(record) == width for record in rows) / len(rows) if rows else 1.0
     return (same if same >= 0.5 else 0.0) if width > 1 else 0.0, width
+
+
+def _as_wide_as_rows(records: list[list[str]], header: int) -> list[str]:
+    """The header's cells; where every row ends with the same number of empty cells more, with empty names for those."""
+    names = records[header]
+    rows = [record for record in records[header + 1 :] if record]
+    widths = {len(record) for record in rows}
+    if len(widths) != 1 or any(cell.strip() for record in rows for cell in record[len(names) :]):
+        return names
+    return [*names, *[""] * (widths.pop() - len(names))]
 
 
 @dataclass(frozen=True)
@@ -124,10 +142,16 @@ class _Parser:
             table = self._read(wanted, ragged, quoted=quoted, threads=False)  # only so does pyarrow know row numbers
         if quoted and bytes(self.text).count(b'"') % 2:
             self._refuse_open_quote()
-        return table, [
+        return self._without_formulas(table) if quoted else table, [
             (row.number - self.header_row, row.expected_columns, row.actual_columns if row.text.strip() else 0)
             for row in ragged
         ]
+
+    def _without_formulas(self, table: pa.Table) -> pa.Table:
+        if re.search(rb'="', memoryview(self.text)) is None:
+            return table
+        columns = [pc.replace_substring_regex(column, _FORMULA_TEXT, r"\1") for column in table.columns]
+        return pa.table(dict(zip(table.column_names, columns, strict=True)))
 
     def _read(
         self, wanted: list[str], ragged: list[Any], *, quoted: bool, threads: bool, block: int = _BLOCK

@@ -24,8 +24,9 @@ from models.enums import Severity
 from models.errors import SourceError
 from models.mapping import FileSpec
 from tasks.compute.frames import PROBLEM_DTYPES, FileOutcome, RawTable, empty_frame, join_problems
-from tasks.contents import Chooser, Content, clean_header, numbered, without_blank_rows
+from tasks.contents import NO_VALUES, Chooser, Content, clean_header, numbered, without_blank_rows
 from tasks.delimited import read_delimited
+from tasks.pages import read_page
 from tasks.workbooks import read_workbook
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".parquet", ".pq")
@@ -38,7 +39,7 @@ _NOT_TABLES = {  # first bytes of files that are no tables -> what they are
     b"SQLite format 3": "SQLite",
     b"\x89PNG": "PNG",
 }
-_HTML = re.compile(rb"^\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|table|\?xml)", re.IGNORECASE)
+_MARKUP = re.compile(rb"^\s*(?:\xef\xbb\xbf)?\s*<(!doctype html|html|head|meta|style|table|[?!])", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -110,10 +111,13 @@ def _format(path: Path, file: str) -> str:
     with path.open("rb") as content:
         head = content.read(1024)
     wrong = next((kind for start, kind in _NOT_TABLES.items() if head.startswith(start)), None)
-    if wrong is None and _HTML.match(head):
-        wrong = "HTML/XML"
+    markup = _MARKUP.match(head)
+    if markup and markup[1] in b"?!":
+        wrong = "XML"
     if wrong:
         raise SourceError("ingest.not_a_table", file=file, kind=wrong)
+    if markup:
+        return "html"
     if head.startswith(_PARQUET):
         return "parquet"
     if head.startswith(_ZIP):
@@ -172,7 +176,7 @@ def _read_parquet(path: Path, file: str, spec: FileSpec, choose: Chooser) -> Con
 def _table_content(
     table: pa.Table, names: list[str], header: tuple[str, ...], spec: FileSpec, notices: list[Any]
 ) -> Content:
-    nothing = pa.array(["", *spec.na], pa.string())
+    nothing = pa.array(["", *NO_VALUES, *spec.na], pa.string())
     columns = {}
     for name, column in zip(names, table.columns, strict=True):
         texts = as_text(column)
@@ -227,7 +231,7 @@ def _read_query(spec: FileSpec) -> tuple[FileOutcome, Content | None]:
         hidden = problem.replace(secret, "***") if secret else problem
         return FileOutcome(label, error=SourceError("ingest.query_failed", source=label, problem=hidden)), None
     names, notices = clean_header(header, label)
-    nothing = {"", *spec.na}
+    nothing = {"", *NO_VALUES, *spec.na}
     columns = {
         name: pd.Series([_sql_text(row[at], nothing) for row in rows], dtype="str") for at, name in enumerate(names)
     }
@@ -259,5 +263,6 @@ _READERS = {
     "csv": read_delimited,
     "tsv": read_delimited,
     "excel": read_workbook,
+    "html": read_page,
     "parquet": _read_parquet,
 }

@@ -123,7 +123,8 @@ def test_a_header_further_down(tmp_path):
 
 
 def test_texts_that_mean_no_value(tmp_path):
-    assert rows(read(tmp_path, "a.csv", b"a,b\nNA,null\nNAN,-\n", na=["NA", "-"])) == [[None, "null"], ["NAN", None]]
+    assert rows(read(tmp_path, "a.csv", b"a,b\nNA,nil\nNAN,-\n", na=["NA", "-"])) == [[None, "nil"], ["NAN", None]]
+    assert rows(read(tmp_path, "b.csv", b"a,b\n1,NULL\n#N/A,2\n\\N,NA\n")) == [["1", None], [None, "2"], [None, "NA"]]
 
 
 @pytest.mark.parametrize("content", [b"a,b", b"a,b\r\n", "\ufeffa,b\n".encode()])

@@ -18,7 +18,7 @@ from expectations.masks import WHOLE_TABLE, columns_used
 from expectations.rules import CheckOutcome
 
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
-WIDEST = 6  # columns of one batch; measured: 3 to 10 cost about the same, all in one a third more
+WIDEST = 3  # columns of one batch; measured: 2 to 4 cost the same, 9 a tenth more
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,16 @@ def judge(table: str, frame: pd.DataFrame, expectations: Sequence[Any]) -> list[
     """
     if not expectations:
         return []
-    gx = great_expectations()
     answers: dict[str, Any] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own use of deprecated calls
-        asset = _context(gx).data_sources.add_pandas("lake").add_dataframe_asset(table)
-        whole = asset.add_batch_definition_whole_dataframe("all")
+        context = _context(great_expectations())
         for columns, group in _groups(expectations, frame):
-            suite = gx.ExpectationSuite(name=table, expectations=group)
-            if len(suite.expectations) != len(group):
-                raise RuntimeError(f"the suite of {table} holds {len(suite.expectations)} of {len(group)}")
-            found = whole.get_batch({"dataframe": frame[columns]}).validate(suite, result_format=RESULT_FORMAT)
-            answers |= {answer.expectation_config.meta["id"]: answer for answer in found.results}
+            found = _validator(table, frame[columns], context).graph_validate(
+                configurations=[_asked(expectation) for expectation in group],
+                runtime_configuration={"result_format": RESULT_FORMAT},
+            )
+            answers |= {answer.expectation_config.meta["id"]: answer for answer in found}
     return [_verdict(expectation, answers[expectation.meta["id"]]) for expectation in expectations]
 
 
@@ -69,6 +67,23 @@ def _groups(expectations: Sequence[Any], frame: pd.DataFrame) -> list[tuple[list
             last[0].update(columns)
             last[1].append(expectation)
     return [([column for column in columns if column in frame], group) for columns, group in groups]
+
+
+def _validator(table: str, frame: pd.DataFrame, context: Any) -> Any:
+    """Great Expectations' validator over one frame in memory.
+
+    Not through a data source: its batches are made twice and hash every cell each time, a third of the whole check.
+    """
+    gx = great_expectations().__name__
+    engine = importlib.import_module(f"{gx}.execution_engine").PandasExecutionEngine(batch_data_dict={table: frame})
+    return importlib.import_module(f"{gx}.validator.validator").Validator(engine, data_context=context)
+
+
+def _asked(expectation: Any) -> Any:
+    """The expectation's configuration with no more metadata than its id: it is copied a hundred times on the way."""
+    configuration = expectation.configuration
+    configuration.meta, configuration.description = {"id": expectation.meta["id"]}, None
+    return configuration
 
 
 def _context(gx: Any) -> Any:

@@ -7,9 +7,13 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.catalogue.own_expectations import own_expectations, own_texts
 from models.errors import SettingsError
 from models.home import HOME_VARIABLE, home_from
-from models.settings import KEY_FILE, Settings, load_settings
+from models.in_force import put_in_force
+from models.settings import KEY_FILE, SETTINGS_FILE, Settings, load_settings
+
+STANDARDS = "standards"  # the folder of an OEM's own standards, unless the settings name another
 
 __all__ = ["HOME_VARIABLE", "Workspace", "home_from"]
 
@@ -23,8 +27,28 @@ class Workspace:
 
     @classmethod
     def open(cls, home: Path, **overrides: object) -> Workspace:
-        """The workspace at ``home``; raises SettingsError when its settings cannot be used."""
-        return cls(home, load_settings(home, **overrides))
+        """The workspace at ``home``, its standards put in force (``models.in_force``).
+
+        Raises SettingsError when its settings cannot be used, CatalogueError when its own expectations cannot.
+        """
+        workspace = cls(home, load_settings(home, **overrides))
+        folder = workspace.standards
+        put_in_force(folder)
+        if folder is not None:
+            put_in_force(folder, own_texts(own_expectations(folder)))
+        return workspace
+
+    @property
+    def standards(self) -> Path | None:
+        """The OEM's own standards laid over those shipped; None without such a folder.
+
+        Raises SettingsError when the settings name a folder that is not there.
+        """
+        named = self.settings.standards
+        folder = self.home / (named or STANDARDS)
+        if named and not folder.is_dir():
+            raise SettingsError("standards.no_folder", file=self.home / SETTINGS_FILE, folder=folder)
+        return folder if folder.is_dir() else None
 
     @property
     def lake(self) -> Path:
@@ -40,6 +64,11 @@ class Workspace:
     def reports(self) -> Path:
         """Pages and workbooks: ``reports/<cycle>/...``."""
         return self.home / "reports"
+
+    @property
+    def scenes(self) -> Path:
+        """Named scenes, one TOML file each (models.catalogue.scenes)."""
+        return self.home / "scenes"
 
     @property
     def logs(self) -> Path:

@@ -13,12 +13,16 @@ from models.catalogue.profile_rules import profile_rules
 from models.enums import Gate
 from tasks.compute.closings import closed_leads
 from tasks.compute.decomposition import decompose
+from tasks.compute.funnel_table import funnel_table
 from tasks.compute.known import Tables, as_known
 from tasks.compute.price import LACKING, price_cases, price_split
 from tasks.compute.profile import profile_table
 from tasks.compute.reliability import agreement_table, confusion_table, corrected_shares, filings_for_reliability
 from tasks.job import Job, Outcome
+from tasks.measuring import YEAR
 from tasks.planning import months_back, quality
+from tasks.scenes import OUTPUTS as SCENE_OUTPUTS
+from tasks.scenes import Material, analyse_scenes
 
 # No analysis uses these, but what was known at a moment is told by them (tasks.compute.known).
 _TIMES = ("first_contact_at", "delivered_at", "last_contact_at", "contact_count", "next_contact_at")
@@ -65,7 +69,9 @@ OUTPUTS = (
     "reliability_confusion",
     "reliability_agreement",
     "decomposition",
+    "funnel",
     "analysis_notes",
+    *SCENE_OUTPUTS,
 )
 
 Note = tuple[str, str, Mapping[str, object]]
@@ -75,23 +81,46 @@ def analyse(job: Job) -> Outcome:
     """The analyses of a cycle, after the comparison of dealers (docs/analysis.md); writes OUTPUTS.
 
     Price split and decomposition look at the window of months dealers are judged on, the profile at the cycle's month,
-    reliability learns from the history. What can't be judged is a row of ``analysis_notes``, never a guess.
+    reliability learns from the history, the counts of the funnel reach back a year beyond it. What can't be judged is a
+    row of ``analysis_notes``, never a guess.
     """
     settings = job.workspace.settings
     as_of = pd.Timestamp(job.cycle.as_of)
     tables = as_known({name: job.lake.read("accepted", name, columns=of) for name, of in COLUMNS.items()}, as_of)
     defeats = job.results.read("defeats")
     window = months_back(job.cycle, settings.window_months)
-    closed = closed_leads(tables, defeats, window)
+    history = months_back(job.cycle, settings.history_months + YEAR)
+    every = closed_leads(tables, defeats, history)
+    closed = every[every["month"].isin(window)].reset_index(drop=True)
+    filings = filings_for_reliability(defeats, _declared_destination(tables["defeats"], defeats))
     notes = [
         *_price(job, tables, defeats, window),
         *_profile(job, closed),
-        *_reliability(job, tables, defeats, window),
+        *_reliability(job, filings, window),
         *_decomposition(job, closed),
     ]
     rows = [(analysis, key, json.dumps(dict(params), ensure_ascii=False)) for analysis, key, params in notes]
+    scenes, problems = analyse_scenes(job, _material(job, every, defeats, filings, window))
+    job.results.write("funnel", pd.concat([funnel_table(every), scenes], ignore_index=True))
     job.results.write("analysis_notes", pd.DataFrame(rows, columns=NOTE_COLUMNS).astype("str"))
-    return Outcome(OUTPUTS, {"price_defeats": len(job.results.read("price_cases", ["lead_id"])), "notes": len(notes)})
+    counts = {"price_defeats": len(job.results.read("price_cases", ["lead_id"])), "notes": len(notes)}
+    return Outcome(OUTPUTS, counts, problems=problems)
+
+
+def _material(
+    job: Job, closed: pd.DataFrame, defeats: pd.DataFrame, filings: pd.DataFrame, window: list[str]
+) -> Material:
+    """What the named scenes are cut from; their reasons are learnt from the history, as everybody's are."""
+    last = defeats[defeats["last_filing"]].reset_index(drop=True)
+    history = months_back(job.cycle, job.workspace.settings.history_months)
+    learnt = filings.assign(lead_id=last["lead_id"])
+    return Material(
+        closed=closed,
+        filings=learnt[learnt["filed_month"].isin(history)].reset_index(drop=True),
+        brands=last.set_index("lead_id")["competitor_brand"],
+        window=window,
+        history=sorted(closed["month"].unique()) or window,
+    )
 
 
 def _price(job: Job, tables: Tables, defeats: pd.DataFrame, window: list[str]) -> Iterable[Note]:
@@ -120,8 +149,7 @@ def _profile(job: Job, closed: pd.DataFrame) -> Iterable[Note]:
         yield "profile", "analysis.note.no_closings", {}
 
 
-def _reliability(job: Job, tables: Tables, defeats: pd.DataFrame, window: list[str]) -> Iterable[Note]:
-    filings = filings_for_reliability(defeats, _declared_destination(tables["defeats"], defeats))
+def _reliability(job: Job, filings: pd.DataFrame, window: list[str]) -> Iterable[Note]:
     history = filings["filed_month"].isin(months_back(job.cycle, job.workspace.settings.history_months))
     learnt = filings[history].reset_index(drop=True)
     shown = filings[filings["filed_month"].isin(window)].reset_index(drop=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import models
 from models.catalogue.contract import contract
 from models.facts import Cycle
+from models.in_force import in_force
 from models.workspace import Workspace
 from tasks.compute.known import end_of_data
 from tasks.lake import Lake
@@ -55,10 +56,19 @@ def received_fingerprints(workspace: Workspace) -> dict[str, str]:
     return {table: lake.fingerprint("received", table) for table in contract().tables if lake.has("received", table)}
 
 
-def standards_fingerprint() -> str:
-    """A fingerprint of the standards results follow from: catalogues and expectations as shipped or edited."""
-    root = Path(models.__file__).parent.parent
+def scenes_fingerprint(workspace: Workspace) -> str:
+    """A fingerprint of the named scenes declared in the workspace."""
     digest = hashlib.sha256()
+    for file in sorted(workspace.scenes.glob("*.toml")):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def standards_fingerprint() -> str:
+    """A fingerprint of the standards results follow from: catalogues and expectations as shipped or edited, and the
+    OEM's own folder in force."""
+    root = Path(models.__file__).parent.parent
+    digest = hashlib.sha256(in_force().version.encode())
     for folder in ("models/catalogue", "expectations", "tasks/compute"):
         for file in sorted((root / folder).rglob("*")):
             if file.suffix in (".toml", ".py"):

@@ -140,6 +140,24 @@ class OwnerRole(Word):
     NONE = "none"
 
 
+class ExecutionState(Word):
+    """How far a measure was carried out, by report and process evidence (domain.md section 3: not executed)."""
+
+    EXECUTED = "executed"
+    PARTLY = "partly"
+    NOT = "not"
+    UNKNOWN = "unknown"
+
+
+class Consent(Word):
+    """Whether a dealer agreed that its good practice is shown to other dealers under its name."""
+
+    NOT_ASKED = "not_asked"
+    ASKED = "asked"
+    GIVEN = "given"
+    DECLINED = "declined"
+
+
 class EffectVerdict(Word):
     """What follow-up verification says of a measure (domain.md section 10)."""
 

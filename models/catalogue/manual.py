@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from models.catalogue.playbook import Playbook, playbook
+from models.catalogue.playbook import Measure, Playbook, playbook
 from models.catalogue.reasons import Reason, catalogue
 from models.enums import OwnerRole
 
@@ -45,7 +45,17 @@ def _page() -> Iterator[str]:
         if book.scheme(reason.code):
             yield f"### {reason.label.zh_CN} · {reason.label.en} (`{reason.code}`)\n"
             yield from _table(
-                ("code", "措施", "measure", "owner", "judged by", "due, days", "shows after, months", "effort / cost"),
+                (
+                    "code",
+                    "措施",
+                    "measure",
+                    "owner",
+                    "judged by",
+                    "done shows in",
+                    "due, days",
+                    "shows after, months",
+                    "effort / cost",
+                ),
                 (_measure_row(book, code) for code in (one.code for one in book.scheme(reason.code))),
             )
     yield from _findings(book)
@@ -80,10 +90,18 @@ def _measure_row(book: Playbook, code: str) -> tuple[object, ...]:
         one.title.en,
         one.owner_role.value,
         f"`{one.indicator}`",
+        _process(one),
         one.due_days,
         one.horizon_months,
         f"{one.effort} / {one.cost}",
     )
+
+
+def _process(one: Measure) -> str:
+    if one.process is None:
+        return ""
+    sign = "+" if one.process.direction == "higher" else "−"
+    return f"`{one.process.indicator}` {sign}{one.process.points:g}"
 
 
 def _findings(book: Playbook) -> Iterator[str]:

@@ -57,6 +57,16 @@ class Steps(_Entry):
         return self.en if locale == "en" else self.zh_CN
 
 
+class Process(_Entry):
+    """What shows that a measure was carried out: a share of the work itself, apart from what it is to bring."""
+
+    indicator: str = Field(description="a share of the indicator catalogue, not the one that judges the measure")
+    direction: Literal["higher", "lower"]
+    points: float = Field(
+        gt=0, le=100, description="percentage points it moves at least when the measure is carried out"
+    )
+
+
 class Measure(_Entry):
     """One thing a dealer does about one reason, judged by one indicator."""
 
@@ -68,6 +78,10 @@ class Measure(_Entry):
     horizon_months: int = Field(ge=1, le=12, description="months after which an effect is expected to show")
     due_days: int = Field(ge=1, le=180, description="days after the end of the cycle by which it is to be done")
     effort: Literal["low", "medium", "high"]
+    effort_hours: float | None = Field(
+        None, gt=0, description="working hours of the dealer it takes; the OEM's to state"
+    )
+    process: Process | None = None
     cost: Literal["none", "low", "medium", "high"]
     title: Label
     evidence: Label
@@ -212,6 +226,8 @@ def _problems(book: Playbook, folder: Path | None) -> Iterator[_Finding]:
         if indicator not in shares:
             yield where, "playbook.unknown_indicator", {"indicator": indicator}
     for code, measure in book.measures.items():
+        if measure.process and measure.process.indicator == indicators(folder).judged(measure.indicator):
+            yield f"measures.{code}", "playbook.process_is_result", {"indicator": measure.process.indicator}
         zh, en = len(measure.steps.zh_CN), len(measure.steps.en)
         if zh != en:
             yield f"measures.{code}", "playbook.uneven_steps", {"zh": zh, "en": en}
@@ -247,6 +263,8 @@ def _indicator_references(book: Playbook) -> Iterator[tuple[str, str]]:
     for code, measure in book.measures.items():
         if not measure.indicator.startswith(REASON_PREFIX):
             yield f"measures.{code}", measure.indicator
+        if measure.process:
+            yield f"measures.{code}", measure.process.indicator
     for indicator in book.indicator_schemes:
         yield f"indicator_schemes.{indicator}", indicator
 

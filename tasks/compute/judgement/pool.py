@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
+from models.catalogue.doubts import doubts
 from models.enums import EffectVerdict
 from tasks.compute.judgement.model import TINY, Floats
 
@@ -116,7 +117,8 @@ def pool(effects: pd.DataFrame) -> pd.DataFrame:
       alone. Process evidence does not select: what it shows came after, and picking by it would flatter the measure.
     - effect_points with lo90, hi90 (Hartung-Knapp t-interval; the errors that dealers of one cohort or region share are
       added, they do not average out), between_points (sd of true effects between dealers), shrunk_points (towards the
-      mean of all measures), verdict, and rank (1 = best, by shrunk_points; within a reason).
+      mean of all measures), verdict (not "effective" where defeats were only filed otherwise, by ``rest_points`` of
+      ``recoding``), and rank (1 = best, by shrunk_points; within a reason).
     """
     last = effects.sort_values("months", kind="stable").drop_duplicates(["measure_id"], keep="last")
     rows = [_pooled(reason, measure, group) for (reason, measure), group in last.groupby(["reason", "measure"])]
@@ -159,8 +161,19 @@ def _pooled(reason: object, measure: object, group: pd.DataFrame) -> dict[str, o
         "between_points": float(np.sqrt(common.between)),
     }
     if common.studies > 1:
-        row["verdict"] = _verdict(common.mean - half, common.mean + half, float(used["target_points"].mean())).value
+        verdict = _verdict(common.mean - half, common.mean + half, float(used["target_points"].mean()))
+        withheld = verdict is EffectVerdict.EFFECTIVE and _only_recoded(used, common.mean)
+        row["verdict"] = (EffectVerdict.NOT_ENOUGH if withheld else verdict).value
     return row
+
+
+def _only_recoded(used: pd.DataFrame, effect: float) -> bool:
+    """Whether defeats for the other reasons rose by the limit's share of what those for the judged one fell."""
+    if "rest_points" not in used or used["rest_points"].isna().all():
+        return False
+    rest = used[used["rest_points"].notna()]
+    mean = paule_mandel(rest["rest_points"].to_numpy(float), rest["rest_se_points"].to_numpy(float) ** 2).mean
+    return -mean >= doubts().recoding.share * effect
 
 
 def behind(group: pd.DataFrame) -> tuple[pd.Series[bool], pd.Series[bool], str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from models.catalogue.indicators import indicators
 from models.messages import DEFAULT_LOCALE, text
 from tasks.compute.judgement.posterior import Options
 
@@ -32,6 +33,19 @@ def notes(effect: Mapping[str, object], locale: str = DEFAULT_LOCALE) -> list[st
     """What weakens the comparison, one sentence each."""
     figures = {name: _count(effect.get(name)) for name in ("revised_months", "revised_cases")}
     return [text(key, locale, **figures) for key in str(effect.get("notes") or "").split(";") if key]
+
+
+def execution(effect: Mapping[str, object], locale: str = DEFAULT_LOCALE) -> list[str]:
+    """Which source says what about whether the measure was carried out, one sentence each."""
+    known = indicators().indicators.get(str(effect.get("process_indicator")))
+    figures = {
+        "indicator": known.label.text(locale) if known else "",
+        "points": _points(effect.get("process_points"), signed=True),
+        "lo": _points(effect.get("process_lo90"), signed=True),
+        "hi": _points(effect.get("process_hi90"), signed=True),
+        "least": _points(effect.get("process_least")),
+    }
+    return [text(key, locale, **figures) for key in str(effect.get("execution_because") or "").split(";") if key]
 
 
 def _points(value: object, *, signed: bool = False) -> str:

@@ -71,6 +71,7 @@ def _params(table: str, judged: Judged, frame: pd.DataFrame) -> object:
     values = (cells.dt.strftime("%Y-%m-%d %H:%M") if cells.dtype.kind == "M" else cells.astype("str")).fillna("")
 
     def words(value: str) -> str:
+        value = value.removesuffix(".0") if cells.dtype.kind == "f" else value
         shown = value if _SHOWABLE.fullmatch(value) else _HIDDEN
         return json.dumps({**said, "value": shown}, ensure_ascii=False)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from expectations.rules import Action, CheckOutcome, Dimension, rules
 from expectations.view import UNASSIGNED
-from models.catalogue.loading import load_toml
+from models.catalogue.merging import laid_over
 from models.enums import Gate, Severity
+from models.in_force import standard
 
 FILE = Path(__file__).parent / "scoring.toml"
 
@@ -57,10 +57,13 @@ class Weights(BaseModel):
     signals: _Signals
 
 
-@cache
-def weights() -> Weights:
-    """The shipped weights; raises CatalogueError when the file breaks its form."""
-    return load_toml(FILE, Weights)
+@standard
+def weights(folder: Path | None = None) -> Weights:
+    """The weights; ``folder`` may hold an OEM's own ``scoring.toml``, merged over the shipped one.
+
+    Raises CatalogueError naming file, key and remedy.
+    """
+    return laid_over(FILE, Weights, folder)[0]
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,13 @@ def simulate_year(  # noqa: D103
     simulate(networks, dealers, seed, explore=explore, out=out)
 
 
+@app.command(**_told("standards"))
+def standards(home: Home = None) -> None:  # noqa: D103
+    from flows.commands.workspace import show_standards  # noqa: PLC0415
+
+    show_standards(home_from(home))
+
+
 @app.command(**_told("indicators"))
 def indicators(  # noqa: D103
     missing: Annotated[bool, typer.Option("--missing", help=_t("indicators.missing"))] = False,

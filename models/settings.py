@@ -59,6 +59,9 @@ class Settings(BaseSettings):
         description="share of dealers left without measures for a half-year by chance, as a check",
     )
     chance_seed: int = Field(0, ge=0, description="what `explore_measures` and `hold_back_share` draw from")
+    standards: str = Field(
+        "", description="folder of the OEM's own standards, seen from the workspace; empty: `standards`, if it is there"
+    )
     cycle_cron: str = Field("0 6 5 * *", description="when `rematch serve` starts the monthly cycle, in `timezone`")
     cycle_source: str = Field("", description="the source `rematch serve` runs the monthly cycle on")
     prefect_api_url: str = Field("", description="an existing Prefect API to use; empty: the workspace's own server")

@@ -14,6 +14,7 @@ from models.in_force import put_in_force
 from models.settings import KEY_FILE, SETTINGS_FILE, Settings, load_settings
 
 STANDARDS = "standards"  # the folder of an OEM's own standards, unless the settings name another
+EXAMPLE_STANDARDS = Path(__file__).parent / "standards_example"  # what `rematch init` puts there, all of it comments
 
 __all__ = ["HOME_VARIABLE", "Workspace", "home_from"]
 

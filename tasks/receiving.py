@@ -31,6 +31,7 @@ from tasks.lake import Lake
 from tasks.mapping_tools import load_mapping
 from tasks.results import write_text
 from tasks.settling import end_of_received
+from tasks.standards import check_standards
 
 NOTHING_NEW = "ingest.nothing_new"
 REQUIRED_OF_ACTIONS = ["plan_id", "measure_id", "dealer_id"]
@@ -43,8 +44,9 @@ def receive(
 
     ``at`` is the instant of loading, ``as_of`` the local time until which actions count as known (default: the end of
     the data). Broken files and refused actions are told as problems of the run; the others are received. Raises
-    SourceError when the source as a whole cannot be used.
+    SourceError when the source as a whole cannot be used, CatalogueError when the OEM's own standards cannot.
     """
+    check_standards(workspace.standards)
     root, mapping_file = Path(source), Path(mapping) if mapping else None
     if not root.exists():
         raise SourceError("run.source_missing", source=source)

@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 
 from models.database import Database, dispose, migrate
+from models.in_force import put_in_force
 from models.settings import Settings
 from models.workspace import Workspace
 
@@ -88,6 +89,12 @@ def _database(request, tmp_path, *, migrated):
     url = f"sqlite:///{file}"
     yield url
     dispose(url)
+
+
+@pytest.fixture(autouse=True)
+def shipped_standards():
+    """No test sees the standards that another one put in force."""
+    put_in_force(None)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -15,6 +15,7 @@ from flows.reader import reader_locale
 from flows.server import prefect_api
 from models.errors import ExitCode, NotAvailableError, SourceError, UserError
 from models.home import HOME_VARIABLE
+from models.workspace import Workspace
 
 _CYCLE = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
@@ -54,6 +55,7 @@ def run_cycles(home: Path, source: Path | None, mapping: Path | None, cycle: str
         if path is not None and not path.exists():
             raise SourceError("run.source_missing", source=path)
     workspace = opened(home)
+    _refuse_standards(workspace)
     if source is None and not workspace.settings.cycle_source:
         raise NotAvailableError("run.no_source")
     refuse_when_busy(home)
@@ -67,6 +69,13 @@ def run_cycles(home: Path, source: Path | None, mapping: Path | None, cycle: str
         for name in cycles:
             code = max(code, run_one(home, str(source.absolute()) if source else "", mapping, name, moment))
     return int(code)
+
+
+def _refuse_standards(workspace: Workspace) -> None:
+    """CatalogueError when the OEM's own standards cannot be used."""
+    from tasks.standards import check_standards  # noqa: PLC0415
+
+    check_standards(workspace.standards)
 
 
 def _refuse_unusable(source: Path, mapping: Path | None) -> None:

@@ -1,14 +1,15 @@
-"""`rematch init`, `status`, `indicators`: the workspace and what is in it."""
+"""`rematch init`, `status`, `standards`, `indicators`: the workspace and what is in it."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from flows.commands.screen import console, say, show_table, t
 from flows.reader import reader_locale
 from models.errors import SettingsError
 from models.settings import KEY_FILE, SETTINGS_FILE, Settings
-from models.workspace import Workspace
+from models.workspace import EXAMPLE_STANDARDS, STANDARDS, Workspace
 
 
 def existing(home: Path) -> Workspace:
@@ -63,10 +64,35 @@ def init_workspace(home: Path) -> None:
     if not file.exists():
         file.write_text(settings_text(), "utf-8")
         made.append(file)
+    made += _example_standards(workspace)
     Database.of(workspace).migrate()
     for path in made:
         say("init.made", path=path)
     say("init.ready", home=home)
+
+
+def _example_standards(workspace: Workspace) -> list[Path]:
+    """The example of an OEM's own standards, all of it comments, where the workspace has no such folder yet."""
+    if workspace.standards is not None:
+        return []
+    folder = workspace.home / STANDARDS
+    shutil.copytree(EXAMPLE_STANDARDS, folder)
+    return [folder]
+
+
+def show_standards(home: Path) -> None:
+    """The OEM's own standards, checked: how many entries of which file are laid over those shipped."""
+    from tasks.standards import check_standards  # noqa: PLC0415
+
+    folder = existing(home).standards
+    if folder is None:
+        say("standards.none", folder=home / STANDARDS)
+        return
+    found = check_standards(folder)
+    rows = [[name, str(entries)] for name, entries in found.items() if entries]
+    if rows:
+        show_table(t("standards.title", folder=folder), [t("standards.file"), t("standards.entries")], rows)
+    say("standards.good", folder=folder, entries=sum(found.values()))
 
 
 def show_status(home: Path) -> None:

@@ -35,7 +35,7 @@ from tasks.ingest import LAYER, row_digests
 from tasks.job import Job
 
 #: Problems of values that could not be typed: the cell is empty in the lake, the value stands in the parameters.
-UNTYPED = frozenset({"bad_date", "bad_number", "bad_bool", "unknown_word"})
+UNTYPED = frozenset({"bad_date", "bad_number", "bad_bool", "unknown_word", "digits_lost"})
 _UNREADABLE = "ragged_row"
 _OWNED_BY_OEM = frozenset({"dealers", "actions"})
 _PLACE = ["source_file", "row_number"]

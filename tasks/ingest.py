@@ -51,7 +51,7 @@ COUNT_DTYPES = {
     "unreadable": "int64",
 }
 _FATES = (RECEIVED, REPEATED, REPLACED, "unreadable")
-_VERSION = "1"  # raise when the same bytes would be typed or folded differently
+_VERSION = "2"  # raise when the same bytes would be typed or folded differently
 _AT_FOLDING = (REPEATED, "ambiguous_id")
 
 

@@ -13,6 +13,7 @@ _FULL_WIDTH = {chr(ord("0") + digit): chr(ord("０") + digit) for digit in range
 _CHINESE_MOBILE = r"^1[3-9]\d{9}$"
 _SEPARATORS = r"[\s\p{Z}\p{Cf}\-‐-―()（）.·]+"
 _CHINESE_PREFIX = r"^(?:\+|00)?86(1[3-9]\d{9})$"
+_AS_A_FLOAT = (r"^(\d)\.(\d{10})[Ee]\+?10$", r"^(\d)\.(\d{12})[Ee]\+?12$")  # 1.3800000001E+10: no digit lost
 _SPREADSHEET_TAIL = r"^'?(\+?\d+)(?:\.0+)?'?$"  # text mark, or a number that went through a float
 
 
@@ -37,6 +38,8 @@ def _parse_distinct(distinct: Any, region: str) -> Any:
     for digit, wide in _FULL_WIDTH.items():
         bare = pc.replace_substring(bare, wide, digit)
     bare = pc.replace_substring_regex(bare, _SPREADSHEET_TAIL, r"\1")
+    for form in _AS_A_FLOAT:
+        bare = pc.replace_substring_regex(bare, form, r"\1\2")
     bare = pc.replace_substring_regex(bare, _SEPARATORS, "")
     numbers = pa.nulls(len(bare), pa.string())
     if region == "CN":

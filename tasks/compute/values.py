@@ -27,11 +27,12 @@ from tasks.compute.frames import dtype_of, in_contract_order, join_problems, pro
 from tasks.compute.phones import parse_phones
 from tasks.compute.times import parse_times
 
-_TRUE = ("true", "1", "1.0", "yes", "y", "t", "是", "有", "对", "真", "已", "√")
-_FALSE = ("false", "0", "0.0", "no", "n", "f", "否", "无", "不", "假", "未", "×")
-_UNITS = {"万": 1e4, "萬": 1e4, "亿": 1e8, "千": 1e3, "k": 1e3}
-_NUMBER = re.compile(r"([-+]?)(\d{1,3}(?:,\d{3})+|\d+)?(\.\d+)?(?:e([-+]?\d{1,3}))?(万|萬|亿|千|k)?")
-_CURRENCY = re.compile(r"^(?:¥|¥|￥|rmb|cny|人民币|\$)|(?:元|圆|rmb|cny|人民币)$")
+_TRUE = ("true", "1", "1.0", "yes", "y", "t", "是", "有", "对", "真", "已", "√", "✓", "✔", "☑")
+_FALSE = ("false", "0", "0.0", "no", "n", "f", "否", "无", "不", "假", "未", "×", "✗", "✘", "☒")
+_UNITS = {"万": 1e4, "萬": 1e4, "亿": 1e8, "千": 1e3, "k": 1e3, "w": 1e4}
+_NUMBER = re.compile(r"([-+]?)(\d{1,3}(?:,\d{3})+|\d+)?(\.\d+)?(?:e([-+]?\d{1,3}))?(万|萬|亿|千|k|w)?")
+_CURRENCY = re.compile(r"^(?:¥|¥|￥|rmb|cny|人民币|\$)|(?:元整?|圆|rmb|cny|人民币|岁|次|天|秒|台|辆|公里|km)$")
+_DIGITS_LOST = r"^\d(?:\.\d+)?[Ee]\+?\d{2}$"  # what a spreadsheet makes of a long identifier: 2.0260103E+16
 _LONG_DIGITS = re.compile(r"\d{7,}")
 _LIST_SEPARATORS = re.compile(r"\s*[;；,，、|\n]\s*")
 # what pages and sheets leave around a value
@@ -67,8 +68,8 @@ def type_table(
 
     ``formats`` gives the strptime formats per time field (domain.md section 4). A malformed phone keeps its text in the
     (encrypted) phone column for the dealer's correction list and has no key. Problems: ``bad_date``, ``bad_number``,
-    ``bad_bool``, ``unknown_word``, ``malformed_phone``; columns as in docs/architecture.md, ``params`` with the value
-    and, for words, the nearest known ones.
+    ``bad_bool``, ``unknown_word``, ``digits_lost``, ``malformed_phone``; columns as in docs/architecture.md, ``params``
+    with the value and, for words, the nearest known ones.
     """
     columns: dict[str, Any] = {}
     wrong: list[tuple[ContractField, _Typed]] = []
@@ -157,8 +158,12 @@ def _by_distinct(source: Any, meaning: Callable[[str], Any], kind: Any) -> tuple
     return values.take(encoded.indices), pc.fill_null(bad.take(encoded.indices), False)
 
 
-def _text(source: Any, _field: ContractField, _formats: Sequence[str], _typing: Typing) -> _Typed:
-    return _Typed(source)
+def _text(source: Any, field: ContractField, _formats: Sequence[str], _typing: Typing) -> _Typed:
+    if not field.name.endswith("_id"):
+        return _Typed(source)
+    lost = pc.fill_null(pc.match_substring_regex(source, _DIGITS_LOST), False)
+    # a required one is kept as it is written: it names the row, which is set apart
+    return _Typed(source if field.required else pc.if_else(lost, None, source), lost, "digits_lost")
 
 
 def _word(source: Any, field: ContractField, _formats: Sequence[str], _typing: Typing) -> _Typed:

@@ -43,6 +43,16 @@ def one(table, field, value, formats=()):
         ("45678.34375", "2025-01-21 08:15:00"),
         ("2026-01-03T00:15:00Z", "2026-01-03 08:15:00"),
         ("2026-01-02T19:15:00-05:00", "2026-01-03 08:15:00"),
+        ("2026-01-03 08:15:00 +0800", "2026-01-03 08:15:00"),
+        ("2026-01-03 00:15:00 UTC", "2026-01-03 08:15:00"),
+        ("2026/1/3 下午 3:05", "2026-01-03 15:05:00"),
+        ("2026年1月3日 上午8:05:10", "2026-01-03 08:05:10"),
+        ("2026/1/3 12:05 AM", "2026-01-03 00:05:00"),
+        ("2026/1/3 12:05:30 pm", "2026-01-03 12:05:30"),
+        ("2026/1/3 下午 15:05", "2026-01-03 15:05:00"),
+        ("２０２６/１/３", "2026-01-03 00:00:00"),
+        ("03-JAN-2026", "2026-01-03 00:00:00"),
+        ("Jan 3, 2026", "2026-01-03 00:00:00"),
         ("2024-02-29", "2024-02-29 00:00:00"),
         ("1900-01-01", "1900-01-01 00:00:00"),
         ("2099-12-31", "2099-12-31 00:00:00"),
@@ -53,7 +63,22 @@ def test_times_are_read_in_every_unambiguous_notation(written, meant):
 
 
 @pytest.mark.parametrize(
-    "written", ["1/3/2022", "2026-02-30", "2026-13-01", "12345", "昨天", "2026-01-03 24:10", "2026"]
+    "written",
+    [
+        *(
+            "1/3/2022",
+            "2026-02-30",
+            "2026-13-01",
+            "12345",
+            "昨天",
+            "2026-01-03 24:10",
+            "2026",
+            "2026年1月",
+            "3-Jan-26",
+            "26/1/3",
+        ),
+        *("2026/1/3 上午 15:05", "2026-01-03T08:15 9:00", "2026-01-03 08:15 09:15", "43:10.0", "1769000000"),
+    ],
 )
 def test_what_is_no_sure_time_is_a_problem_and_never_a_guess(written):
     assert one("leads", "visited_at", written) == (None, ["bad_date"])
@@ -84,6 +109,26 @@ def test_a_column_of_unpadded_dates_is_read_as_a_whole():
     assert problems.empty
 
 
+def test_times_of_a_column_are_read_the_same_in_any_company():
+    """Days and times of day are read apart; a cell that does not consist of the two is read as if alone."""
+    written = [
+        "2026/1/3 8:15",
+        "2026-01-03 08:15:00 +0800",
+        "2026/1/3 3:05 PM",
+        "2026/1/4",
+        "20260103 0815",
+        "x y",
+        None,
+    ]
+    frame, problems = typed("leads", visited_at=written)
+    alone = [one("leads", "visited_at", text)[0] for text in written]
+    assert [None if pd.isna(value) else value for value in frame["visited_at"]] == alone
+    assert alone[:5] == [
+        pd.Timestamp(f"2026-01-{day}") for day in ("03 08:15", "03 08:15", "03 15:05", "04", "03 08:15")
+    ]
+    assert problems["row_number"].tolist() == [6]
+
+
 def test_dates_lose_their_time_of_day():
     assert one("dealers", "opened_on", "2026-01-03 08:15") == (pd.Timestamp("2026-01-03"), [])
 
@@ -97,6 +142,10 @@ def test_dates_lose_their_time_of_day():
         ("¥128,800.50", 128800.5),
         ("128800元", 128800.0),
         ("12.88万", 128800.0),
+        ("12.88 万元", 128800.0),
+        ("12.88w", 128800.0),
+        ("128800元整", 128800.0),
+        ("RMB 128,800", 128800.0),
         ("１２８８００", 128800.0),
         ("1.2e5", 120000.0),
         ("-5", -5.0),
@@ -107,13 +156,16 @@ def test_numbers_are_read_as_people_write_them(written, meant):
     assert one("leads", "quoted_price", written) == (meant, [])
 
 
-@pytest.mark.parametrize("written", ["面议", "1,28", "nan", "inf", "12-15万", "1.2.3", "-"])
+@pytest.mark.parametrize(
+    "written", ["面议", "1,28", "nan", "inf", "12-15万", "1.2.3", "-", "35%", "128.800,00", "12万8"]
+)
 def test_what_is_no_number_is_emptied_and_said(written):
     assert one("leads", "quoted_price", written) == (None, ["bad_number"])
 
 
 def test_whole_numbers_may_carry_a_zero_tail_but_no_fraction():
     assert one("leads", "age", "35.0") == (35, [])
+    assert one("leads", "age", "35岁") == (35, [])
     assert one("leads", "age", "35.5") == (None, ["bad_number"])
 
 
@@ -128,6 +180,9 @@ def test_whole_numbers_may_carry_a_zero_tail_but_no_fraction():
         ("0", False),
         ("否", False),
         ("n", False),
+        ("√", True),
+        ("✔", True),
+        ("×", False),
     ],
 )
 def test_booleans(written, meant):
@@ -183,6 +238,8 @@ def test_an_unknown_optional_word_is_emptied_and_only_warned_of():
         "8613812345678",
         "１３８ １２３４ ５６７８",
         "13812345678.0",
+        "1.3812345678E+10",
+        "8.613812345678e12",
         "（138）12345678",
     ],
 )
@@ -198,12 +255,26 @@ def test_landlines_and_foreign_numbers_are_numbers():
     assert problems.empty
 
 
-@pytest.mark.parametrize("written", ["1381234567", "138123456789", "23812345678", "暂无", "00000000000"])
+@pytest.mark.parametrize(
+    "written", ["1381234567", "138123456789", "23812345678", "暂无", "00000000000", "1.38E+10", "138****0001"]
+)
 def test_a_malformed_required_phone_sets_apart_keeps_its_text_and_has_no_key(written):
     frame, problems = typed("leads", phone=[written])
     assert frame["phone"].tolist() == [written]
     assert frame["phone_key"].isna().all()
     assert problems[["rule", "severity", "params"]].values.tolist() == [["malformed_phone", "quarantine", "{}"]]
+
+
+def test_an_identifier_that_lost_its_digits_is_never_taken_for_one():
+    frame, problems = typed(
+        "leads", lead_id=["2.0260103E+16", "20260103000123456", "E+16"], consultant_id=["1e+11", "7", "C1"]
+    )
+    assert problems[["row_number", "column", "rule", "severity"]].values.tolist() == [
+        [1, "lead_id", "digits_lost", "quarantine"],
+        [1, "consultant_id", "digits_lost", "warn"],
+    ]
+    assert frame["lead_id"].iloc[0] == "2.0260103E+16", "it names the row that is set apart"
+    assert frame["consultant_id"].isna().tolist() == [True, False, False]
 
 
 def test_a_malformed_optional_phone_is_emptied():

@@ -35,6 +35,10 @@ class Action(Word):
     CLOSE = "close"
     CARRY = "carry"
     WITHDRAW = "withdraw"
+    REFIX = "refix"
+    ASK = "ask"
+    CONSENT = "consent"
+    DECLINE = "decline"
 
 
 class StepRefusedError(LifecycleError):
@@ -66,6 +70,7 @@ class Transition:
     note_needed: bool = False
     sets: str = ""  # the time of the plan that is set
     tells: tuple[Role, ...] = ()  # whose organisation gets a message
+    offered: bool = True  # False: a page does not offer it
 
 
 _S = PlanState
@@ -77,6 +82,7 @@ _KEEP = (PlanKind.KEEP,)
 _SYSTEM, _OEM, _REGION, _DEALER = Role.SYSTEM, Role.OEM, Role.REGION, Role.DEALER
 _UNSTARTED = (_S.ISSUED, _S.FILED, _S.RETURNED, _S.APPROVED)
 _BOTH = (_DEALER, _REGION)
+_JUDGED = (_S.APPROVED, _S.IN_PROGRESS, _S.DONE)
 
 # The order of the lines is the order in which a page offers them.
 TRANSITIONS = (
@@ -96,7 +102,7 @@ TRANSITIONS = (
     # Verification looks at the figures, whether or not the dealer has reported that it is done.
     Transition(
         Action.VERIFY,
-        (_S.APPROVED, _S.IN_PROGRESS, _S.DONE),
+        _JUDGED,
         _S.VERIFIED,
         (_SYSTEM,),
         _FULL,
@@ -125,6 +131,12 @@ TRANSITIONS = (
         note_needed=True,
         sets="closed_at",
     ),
+    # Asking to change what was fixed at approval changes nothing: the history keeps who asked and that it was refused.
+    Transition(Action.REFIX, _JUDGED, None, (_OEM, _REGION, _DEALER), _FULL, note_needed=True, offered=False),
+    # What worked may be shown to others under the dealer's name only if it agrees; it may change its mind.
+    Transition(Action.ASK, (_S.CLOSED,), None, (_SYSTEM, _OEM), _FULL, tells=(_DEALER,)),
+    Transition(Action.CONSENT, (_S.CLOSED,), None, (_DEALER,), _FULL),
+    Transition(Action.DECLINE, (_S.CLOSED,), None, (_DEALER,), _FULL),
     Transition(Action.WITHDRAW, OPEN, _S.WITHDRAWN, (_OEM,), tuple(PlanKind), True, "closed_at", _BOTH),
 )
 
@@ -136,7 +148,7 @@ def leaving(state: PlanState | None, kind: PlanKind) -> tuple[Transition, ...]:
 
 def allowed(state: PlanState, role: Role, kind: PlanKind = PlanKind.RECTIFY) -> tuple[Action, ...]:
     """What ``role`` may do with a plan of ``kind`` in ``state``, in the order a page offers it."""
-    return tuple(line.action for line in leaving(state, kind) if role in line.roles)
+    return tuple(line.action for line in leaving(state, kind) if role in line.roles and line.offered)
 
 
 def organisation(plan: Plan, role: Role) -> str:

@@ -18,6 +18,7 @@ from models.ledger.effects import (
     verify,
 )
 from models.ledger.outbox import enqueue, mark_failed, mark_sent, remind, waiting
+from models.ledger.practice import answer_consent, ask_consent, consents, request_change
 from models.ledger.reading import key_points, plan, plans, published, runs
 from models.ledger.records import (
     close_run,
@@ -45,10 +46,13 @@ from models.ledger.steps import (
 __all__ = [
     "ReportedAction",
     "Settled",
+    "answer_consent",
     "approve",
+    "ask_consent",
     "carry",
     "close",
     "close_run",
+    "consents",
     "enqueue",
     "file",
     "finish",
@@ -75,6 +79,7 @@ __all__ = [
     "record_scores",
     "remind",
     "report",
+    "request_change",
     "return_",
     "runs",
     "save_plan_drafts",

@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import date, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, settings
@@ -63,11 +64,25 @@ def _machine(db, numbers):
                 Action.CARRY: lambda: ledger.carry(db, self.plan_id, into="2026-11", note="未完成", **shared),
             }
             usual = {Action.ISSUE: ledger.issue, Action.APPROVE: ledger.approve, Action.START: ledger.start}
-            usual |= {Action.FINISH: ledger.finish, Action.CLOSE: ledger.close}
+            usual |= {Action.FINISH: ledger.finish, Action.CLOSE: ledger.close, Action.ASK: ledger.ask_consent}
+            steps |= {
+                answer: partial(ledger.answer_consent, db, self.plan_id, given=answer is Action.CONSENT, **shared)
+                for answer in (Action.CONSENT, Action.DECLINE)
+            }
+            steps[Action.REFIX] = partial(
+                ledger.request_change,
+                db,
+                self.plan_id,
+                f"{self.plan_id}-1",
+                note="改指标",
+                indicator="quote_rate",
+                **shared,
+            )
             try:
                 steps.get(line.action, lambda: usual[line.action](db, self.plan_id, **shared))()
             except LifecycleError as error:
-                assert error.key == "lifecycle.not_reported"  # noqa: PT017  nothing else may refuse it
+                fixed = line.action is Action.REFIX
+                assert error.key == f"lifecycle.{'fixed_at_approval' if fixed else 'not_reported'}"  # noqa: PT017  nothing else may refuse it
 
         def _action(self, on):
             return ReportedAction(self.plan_id, f"{self.plan_id}-1", self.dealer, on)
@@ -143,7 +158,7 @@ def _machine(db, numbers):
                 ]
                 assert lines, f"no line of the table allows {dict(event)}"
                 assert (event["from_state"], event["sequence"]) == (state, number)
-                assert state not in FINAL
+                assert state not in FINAL or lines[0].to is None  # what is over may still be talked about
                 state = event["to_state"]
                 times[SETS.get(action, "")] = event["at"]
                 tells |= {f"plan:{self.plan_id}:{number}:{role}" for role in lines[0].tells}

@@ -81,7 +81,10 @@ def plan(state=S.ISSUED, kind=PlanKind.RECTIFY, due=date(2026, 11, 30), executed
         (S.DONE, PlanKind.RECTIFY, Role.SYSTEM, ["verify"]),
         (S.DONE, PlanKind.RECTIFY, Role.DEALER, []),
         (S.VERIFIED, PlanKind.RECTIFY, Role.SYSTEM, ["close", "carry"]),
-        (S.CLOSED, PlanKind.RECTIFY, Role.OEM, []),
+        (S.CLOSED, PlanKind.RECTIFY, Role.OEM, ["ask"]),
+        (S.CLOSED, PlanKind.RECTIFY, Role.DEALER, ["consent", "decline"]),
+        (S.CLOSED, PlanKind.KEEP, Role.OEM, []),
+        (S.APPROVED, PlanKind.RECTIFY, Role.OEM, ["withdraw"]),  # a change of what was fixed is not offered
         (S.CARRIED, PlanKind.RECTIFY, Role.OEM, []),
         (S.WITHDRAWN, PlanKind.RECTIFY, Role.OEM, []),
     ],

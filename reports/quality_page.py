@@ -60,8 +60,8 @@ class DealerQuality:
 
     ``mended``: rows that failed last cycle and no longer do (None without a last cycle); ``listed``: rows in the
     correction workbook; ``action_points``: points of a table all of whose rows fail, by what becomes of the row.
-    ``signs``: flagged authenticity signals, ``untested``: those that could not be tested, each with the reason;
-    ``docs``: the region's page of the Data Docs in each language, from this page.
+    ``most_by_signs``: points all signs together cost at most. ``signs``: flagged authenticity signals, ``untested``:
+    those that could not be tested, each with the reason; ``docs``: the region's page of the Data Docs by language.
     """
 
     dealer_id: str
@@ -83,6 +83,7 @@ class DealerQuality:
     listed: int
     action_points: Mapping[str, float]
     table_weights: Mapping[str, float]
+    most_by_signs: float
     signs: tuple[Sign, ...] = ()
     untested: tuple[NotTested, ...] = ()
     docs: Mapping[str, str] = field(default_factory=dict)
@@ -222,7 +223,12 @@ class _Builder:
         known = [name for name, points in self.q.action_points.items() if points > 0]
         actions = [self.t(f"action.{name}", points=self.f.number(self.q.action_points[name])) for name in known]
         tables = [f"{self.label(name)} ×{weight:g}" for name, weight in self.q.table_weights.items()]
-        return self.t("weights", actions=self.f.words(actions), tables=self.f.words(tables))
+        return self.t(
+            "weights",
+            actions=self.f.words(actions),
+            tables=self.f.words(tables),
+            most=self.f.number(self.q.most_by_signs),
+        )
 
     def new(self) -> tuple[str, ...]:
         return tuple(

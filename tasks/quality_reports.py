@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from expectations.scoring import weights
+from expectations.scoring import SIGNALS, weights
 from expectations.view import UNASSIGNED
 from models.database import Database
 from models.enums import Gate
@@ -194,7 +194,8 @@ class QualityFigures:
             return ()
         mine = self._before[self._before["dealer_id"] == dealer_id]
         before = set(zip(mine["table"], mine["rule"], strict=True))
-        return tuple(loss for loss in self._losses.get(dealer_id, ()) if (loss.table, loss.rule) not in before)
+        rules = [loss for loss in self._losses.get(dealer_id, ()) if loss.table != SIGNALS]
+        return tuple(loss for loss in rules if (loss.table, loss.rule) not in before)
 
     def _corrections(self, dealer_id: str) -> tuple[Corrected, ...]:
         events = history(self.job.workspace, dealer_id=dealer_id).tail(5).iloc[::-1]
@@ -232,6 +233,7 @@ class QualityFigures:
             listed=listed,
             action_points={action.value: points for action, points in measure.points.items()},
             table_weights=measure.tables,
+            most_by_signs=measure.signals.most,
             signs=self.signals.signs(dealer_id),
             untested=self.signals.untested(dealer_id),
             docs={} if named is None else self._docs(str(named["region_id"])),

@@ -9,9 +9,9 @@ from functools import cached_property
 
 import pandas as pd
 
+from expectations.scoring import SIGNALS
 from models.catalogue.signals import signals
 from reports.quality_signs import NotTested, Sign
-from reports.quality_words import SIGNALS
 from tasks.results import Results
 
 _FOUND = ["dealer_id", "signal", "rows", "evidence_rows", "expected_rows", "flagged"]

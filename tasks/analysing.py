@@ -98,6 +98,7 @@ def analyse(job: Job) -> Outcome:
         *_profile(job, closed),
         *_reliability(job, filings, window),
         *_decomposition(job, closed),
+        *_text_coding(job),
     ]
     rows = [(analysis, key, json.dumps(dict(params), ensure_ascii=False)) for analysis, key, params in notes]
     scenes, problems = analyse_scenes(job, _material(job, every, defeats, filings, window))
@@ -166,6 +167,13 @@ def _declared_destination(filed: pd.DataFrame, defeats: pd.DataFrame) -> pd.Seri
     said = filed[[*keys, "destination"]].dropna(subset=keys).drop_duplicates(keys, keep="last").set_index(keys)
     asked = pd.MultiIndex.from_arrays([defeats["lead_id"], defeats["filed_at"]], names=keys)
     return said["destination"].reindex(asked).set_axis(defeats.index)
+
+
+def _text_coding(job: Job) -> Iterable[Note]:
+    """Why free text is coded by keywords alone, where it is (the step filter learns and measures the model)."""
+    for row in job.results.read("text_coding", ["missing", "have", "need"]).head(1).itertuples():
+        if row.missing:
+            yield "text_coding", str(row.missing), {"have": float(row.have), "need": float(row.need)}
 
 
 def _decomposition(job: Job, closed: pd.DataFrame) -> Iterable[Note]:

@@ -8,12 +8,16 @@ import pandas as pd
 
 from models.catalogue.filter_rules import filter_rules
 from models.catalogue.indicators import indicators
+from models.catalogue.text_rules import text_rules
 from models.enums import DefeatVerdict
 from tasks.compute.defeat_filter import defeats_of_cycle, judge_defeats
 from tasks.compute.indicators import indicator_sums
 from tasks.compute.known import as_known
 from tasks.compute.lead_facts import lead_facts, open_facts
 from tasks.compute.reason_table import reason_sums
+from tasks.compute.reviewed_texts import reviewed_texts
+from tasks.compute.text_coding import coder
+from tasks.compute.text_model import learn
 from tasks.job import Job, Outcome
 from tasks.planning import months_back
 
@@ -31,13 +35,20 @@ def history_from(job: Job) -> pd.Timestamp:
 
 
 def judge_filings(job: Job) -> Outcome:
-    """The defeat filter over the history: every filing true, quasi or false (domain.md section 7)."""
+    """The defeat filter over the history: every filing true, quasi or false (domain.md section 7).
+
+    Free text is coded by keywords, and where they are silent by a model learnt from this cycle's reviewed texts;
+    ``text_coding`` says how good both are on wordings they had not seen, or why there is no model.
+    """
     tables = known_tables(job, ("dealers", "leads", "defeats", "revisits", "sales"))
-    defeats = judge_defeats(tables, filter_rules(), history_from(job))
+    start = history_from(job)
+    learnt = learn(reviewed_texts(tables, start), text_rules().model, coder())
+    defeats = judge_defeats(tables, filter_rules(), start, learnt.model)
     job.results.write("defeats", defeats)
+    job.results.write("text_coding", learnt.accuracy.assign(cycle=job.cycle.name))
     verdicts = defeats_of_cycle(defeats, job.cycle.name)["verdict"].value_counts()
     counts = {word.value: int(verdicts.get(word.value, 0)) for word in DefeatVerdict}
-    return Outcome(("defeats",), {"filings": sum(counts.values()), **counts})
+    return Outcome(("defeats", "text_coding"), {"filings": sum(counts.values()), **counts})
 
 
 def measure(job: Job) -> Outcome:

@@ -21,6 +21,7 @@ from models.catalogue.price_rules import price_rules
 from models.catalogue.profile_rules import profile_rules
 from models.catalogue.reasons import catalogue
 from models.catalogue.signals import signals
+from models.catalogue.text_rules import text_rules
 from models.errors import CatalogueError
 
 #: Every file an OEM may lay over the shipped one, and what reads it.
@@ -35,6 +36,7 @@ FILES: Mapping[str, Callable[[Path | None], object]] = {
     "filter_rules.toml": filter_rules,
     "price_rules.toml": price_rules,
     "profile_rules.toml": profile_rules,
+    "text_rules.toml": text_rules,
     "doubts.toml": doubts,
     "deadlines.toml": deadlines,
     "follow_ups.toml": follow_ups,

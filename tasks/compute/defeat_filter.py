@@ -22,6 +22,7 @@ from tasks.compute.identity import lead_evidence, phones, sales_evidence
 from tasks.compute.known import Tables
 from tasks.compute.loss import stage, used_reason
 from tasks.compute.revisits import calls_of, informative_calls
+from tasks.compute.text_coding import Model
 
 Flags = npt.NDArray[np.bool_]
 
@@ -52,6 +53,8 @@ DTYPES = {
     "premature": "bool",
     "reviewed_at": "datetime64[us]",
     "reason_source": "str",
+    "reason_phrase": "str",
+    "reason_probability": "float64",
     "lacking": "str",
 }
 
@@ -84,12 +87,15 @@ class _Found:
         self.details[rule] = evidence.reindex(filings.index)
 
 
-def judge_defeats(tables: Tables, rules: FilterRules, history_from: pd.Timestamp | None = None) -> pd.DataFrame:
+def judge_defeats(
+    tables: Tables, rules: FilterRules, history_from: pd.Timestamp | None = None, texts: Model | None = None
+) -> pd.DataFrame:
     """The verdict on every filing from ``history_from`` on (all when None), with what ``tables`` knew.
 
     ``tables``: lake frames cut to ``as_of`` (tasks.compute.known.as_known); ``sales`` and ``revisits`` may be empty or
-    absent, phones missing throughout. One row per filing, ordered by time of filing and lead; a lead defeated without a
-    row in ``defeats`` is filed implicitly by its own ``defeated_at``. Columns (docs/architecture.md):
+    absent, phones missing throughout; ``texts``: the model asked where keywords are silent. One row per filing,
+    ordered by time of filing and lead; a lead defeated without a row in ``defeats`` is filed implicitly by its own
+    ``defeated_at``. Columns (docs/architecture.md):
 
     - those of exports.md; ``cycle`` and ``filed_month`` are the month of filing; ``evidence`` is JSON: rule, ids and
       days of its sentence, and the evidence that was lacking (tasks.compute.evidence says it in words)
@@ -97,7 +103,8 @@ def judge_defeats(tables: Tables, rules: FilterRules, history_from: pd.Timestamp
     - ``counted``: False for duplicate, invalid contact, test or fake by the used reason, which leave all rates
     - ``last_filing``: the filing by which the lead is defeated now; ``reactivated``: it was opened again afterwards
     - ``premature``: too few contacts and days, whichever rule decided
-    - ``reason_source``: where the used reason comes from (confirmed, text, declared; missing without a reason)
+    - ``reason_source``: where the used reason comes from (confirmed, text, model, declared; missing without a reason);
+      ``reason_phrase``, ``reason_probability``: the keyword or the model's probability that made it
     """
     filings = filings_of(tables, history_from)
     found = _Found()
@@ -109,7 +116,8 @@ def judge_defeats(tables: Tables, rules: FilterRules, history_from: pd.Timestamp
         found.add(
             f"revisit_{answer}", calls["answer"] == answer, called_on=called_on, dealer_id=calls["bought_dealer_id"]
         )
-    return _verdicts(filings, found, calls, _lacking(filings, tables), rules)
+    used = used_reason(filings["reason_code"], calls["reason"], filings["reason_text"], texts)
+    return _verdicts(filings, found, calls, used, _lacking(filings, tables), rules)
 
 
 def defeats_of_cycle(defeats: pd.DataFrame, cycle: str) -> pd.DataFrame:
@@ -179,13 +187,17 @@ def _lacking(filings: pd.DataFrame, tables: Tables) -> pd.Series:
 
 
 def _verdicts(
-    filings: pd.DataFrame, found: _Found, calls: pd.DataFrame, lacking: pd.Series, rules: FilterRules
+    filings: pd.DataFrame,
+    found: _Found,
+    calls: pd.DataFrame,
+    used: pd.DataFrame,
+    lacking: pd.Series,
+    rules: FilterRules,
 ) -> pd.DataFrame:
     deciding = np.column_stack([found.holds[decision.rule] for decision in rules.precedence]).argmax(axis=1)
     rule = _words([decision.rule for decision in rules.precedence], deciding)
     destination = _destination(filings["destination"], deciding, rules)
     told = calls["bought_brand"].where(calls["answer"] == "competitor")
-    reason, reason_source = used_reason(filings["reason_code"], calls["reason"], filings["reason_text"])
     month = month_of(filings["filed_at"])
     result = filings.assign(
         cycle=month,
@@ -198,13 +210,12 @@ def _verdicts(
         stage=stage(filings, rules),
         declared_reason=filings["reason_code"],
         confirmed_reason=calls["reason"],
-        reason=reason,
-        reason_source=reason_source,
-        counted=~reason.isin(excluded_codes()),
+        counted=~used["reason"].isin(excluded_codes()),
         last_filing=filings["last_filing"] & (filings["status"] == "defeated"),
         premature=found.holds["premature"],
         lacking=lacking,
         evidence=evidence_json(rule, found.details, lacking),
+        **used,
     )
     return result[list(DTYPES)].astype(DTYPES)
 

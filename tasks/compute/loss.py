@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from models.catalogue.filter_rules import FilterRules
-from models.catalogue.reasons import UNSPLIT_PRICE, catalogue
+from models.catalogue.reasons import catalogue
+from models.catalogue.text_rules import text_rules
 from models.enums import LossStage
-from tasks.compute.text_coding import code_texts, coder
+from tasks.compute.text_coding import Model, code_texts, coder
 
 # The furthest stage that was reached counts; before a visit the source decides.
 _STAGE_TIMES = (
@@ -20,24 +21,38 @@ _STAGE_TIMES = (
 _NEVER_SPOKEN = ("record_out_of_reach", "record_invalid_contact")
 
 
-def used_reason(declared: pd.Series, confirmed: pd.Series, text: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """The reason that counts, and where it comes from: ``confirmed``, ``text`` or ``declared`` (missing without any).
+def used_reason(declared: pd.Series, confirmed: pd.Series, text: pd.Series, model: Model | None = None) -> pd.DataFrame:
+    """The reason that counts of each filing and where it comes from, index as given.
 
-    Confirmed first; else the one the text points to when the declared one is a bare price or a record code (or missing)
-    and the text is clear; else the declared one.
+    Columns: ``reason``, ``reason_source`` (one of models.catalogue.text_rules.SOURCES, missing without a reason), and
+    how a text was coded: ``reason_phrase`` (the keyword) or ``reason_probability`` (the model's). The order of sources
+    is data: confirmed first; else what the text points to where the declared reason says too little; else the declared.
     """
-    known = catalogue()
-    vague = {code for code, reason in known.items() if reason.level1 == "record"} | {"price", UNSPLIT_PRICE}
-    asked = confirmed.isna() & (declared.isna() | declared.isin(vague)) & text.notna()
-    coded = pd.Series(None, index=text.index, dtype="str")
-    if asked.any():
-        coded = code_texts(text[asked], coder()).reindex(text.index)
-    reason = confirmed.fillna(coded).fillna(declared).astype("str")
-    origin = np.select(
-        [confirmed.notna(), coded.notna(), declared.notna()], ["confirmed", "text", "declared"], default=""
+    rules, known = text_rules(), catalogue()
+    open_codes = {code for code, entry in known.items() if entry.level1 in rules.open_to_text.levels}
+    open_codes |= set(rules.open_to_text.codes)
+    asked = confirmed.isna() & (declared.isna() | declared.isin(open_codes)) & text.notna()
+    coded = code_texts(text[asked], coder(), model).reindex(text.index)
+    found = {
+        "confirmed": confirmed,
+        "text": coded["code"].where(coded["origin"] == "text"),
+        "model": coded["code"].where(coded["origin"] == "model"),
+        "declared": declared,
+    }
+    sources = [found[name].astype("str") for name in rules.precedence]
+    reason = sources[0]
+    for source in sources[1:]:
+        reason = reason.fillna(source)
+    origin = np.select([source.notna() for source in sources], list(rules.precedence), default="")
+    decided = pd.Series(origin, index=text.index, dtype="str")
+    return pd.DataFrame(
+        {
+            "reason": reason,
+            "reason_source": decided.where(decided != ""),
+            "reason_phrase": coded["phrase"].where(decided == "text"),
+            "reason_probability": coded["probability"].where(decided == "model"),
+        }
     )
-    source = pd.Series(origin, index=text.index, dtype="str")
-    return reason, source.where(source != "")
 
 
 def stage(filings: pd.DataFrame, rules: FilterRules) -> pd.Series:

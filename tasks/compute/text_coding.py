@@ -1,13 +1,42 @@
-"""Free text to reason codes by the keywords of the reason catalogue (domain.md sections 5 and 14)."""
+"""Free text to reason codes: keywords of the reason catalogue first, a learnt model where they are silent.
+
+Sources: domain.md sections 5, 8 and 14. The rules of reading are data (models/catalogue/text_rules.toml); the model is
+tasks.compute.text_model. What is not clear stays unknown.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
 from models.catalogue.reasons import UNSPLIT_PRICE, Reason, catalogue
+from models.catalogue.text_rules import Clauses, text_rules
+
+#: How each text was coded: ``origin`` is text (keyword) or model, missing where no code was given.
+CODING_DTYPES = {"code": "str", "origin": "str", "phrase": "str", "probability": "float64"}
+
+
+class Model(Protocol):
+    """What a learnt model answers (tasks.compute.text_model.TextModel)."""
+
+    def answers(self, texts: Sequence[str]) -> list[tuple[str | None, float]]:
+        """The code of each text (None: not sure enough) and its calibrated probability."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What keywords say of a text: the one clear code and its keyword; ``silent``: no keyword was found at all."""
+
+    code: str | None
+    phrase: str
+    silent: bool
 
 
 @dataclass(frozen=True)
@@ -18,23 +47,44 @@ class Coder:
     ignored: frozenset[str]
 
     def code(self, text: str) -> str | None:
-        """The one reason a text points to; None when it points to none or to several.
+        """The one reason a text points to; None when it points to none or to several."""
+        return self.read(text).code
 
-        The text is read from left to right and the longest keyword at each place wins, so that "old car price" is not
-        also "price". English keywords match whole words only.
+    def read(self, text: str) -> Reading:
+        """What the keywords in ``text`` say.
+
+        Clauses that deny are left out. The rest is read from left to right and the longest keyword at each place wins,
+        so that "old car price" is not also "price". English keywords match whole words only.
         """
-        plain = text.casefold()
-        found: set[str] = set()
+        plain = spoken(text)
+        found: dict[str, str] = {}
         place = 0
         while place < len(plain):
             for keyword, code in self.by_letter.get(plain[place], ()):
                 if plain.startswith(keyword, place) and _whole(plain, place, len(keyword)):
-                    found.add(code)
+                    found.setdefault(code, keyword)
                     place += len(keyword) - 1
                     break
             place += 1
-        clear = found - self.ignored
-        return clear.pop() if len(clear) == 1 else None
+        clear = [code for code in found if code not in self.ignored]
+        if len(clear) == 1:
+            return Reading(clear[0], found[clear[0]], silent=False)
+        return Reading(None, "", silent=not found)
+
+
+def spoken(text: str) -> str:
+    """A text as it is read: full-width letters made plain, lower case, without the clauses that deny."""
+    breaks, denies = _clauses(text_rules().clauses)
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    clauses = (clause.strip() for clause in breaks.split(plain) if clause)
+    return "\n".join(clause for clause in clauses if clause and not denies.search(clause))
+
+
+@cache
+def _clauses(rules: Clauses) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    plain = unicodedata.normalize("NFKC", rules.breaks)
+    without_groups = re.sub(r"(?<!\\)\((?!\?)", "(?:", plain)
+    return re.compile(without_groups), re.compile("|".join(f"(?:{pattern})" for pattern in rules.denials))
 
 
 def _whole(text: str, place: int, length: int) -> bool:
@@ -49,11 +99,7 @@ def _latin(letter: str) -> bool:
 
 
 def coder(reasons: Mapping[str, Reason] | None = None) -> Coder:
-    """A coder for ``reasons`` (the shipped catalogue by default).
-
-    The unsplit price and the codes excluded from rates are recognised but never the answer: the first says no more than
-    the filing did, and a text alone takes no lead out of the rates.
-    """
+    """A coder for ``reasons`` (the shipped catalogue by default); ``unanswered`` codes are recognised only."""
     known = catalogue() if reasons is None else reasons
     entries = sorted(
         {(keyword.casefold(), reason.code) for reason in known.values() for keyword in reason.keywords},
@@ -62,12 +108,40 @@ def coder(reasons: Mapping[str, Reason] | None = None) -> Coder:
     by_letter: dict[str, tuple[tuple[str, str], ...]] = {}
     for keyword, code in entries:
         by_letter[keyword[0]] = (*by_letter.get(keyword[0], ()), (keyword, code))
-    ignored = {code for code, reason in known.items() if reason.excluded or reason.level == 1}
-    return Coder(by_letter, frozenset(ignored | {UNSPLIT_PRICE}))
+    return Coder(by_letter, unanswered(known))
 
 
-def code_texts(texts: pd.Series, using: Coder) -> pd.Series:
-    """The clear reason code of each text, missing where there is none; each distinct text is read once."""
+def unanswered(reasons: Mapping[str, Reason]) -> frozenset[str]:
+    """Codes a text never answers: bare levels, the unsplit price and those excluded from rates.
+
+    The first two say no more than the filing did, and a text alone takes no lead out of the rates.
+    """
+    return frozenset(
+        {code for code, reason in reasons.items() if reason.excluded or reason.level == 1} | {UNSPLIT_PRICE}
+    )
+
+
+def code_texts(texts: pd.Series, using: Coder, model: Model | None = None) -> pd.DataFrame:
+    """The clear reason of each text and how it was found, columns CODING_DTYPES; each distinct text is read once.
+
+    ``model`` is asked only where no keyword was found. Missing throughout where nothing is clear; ``phrase`` is the
+    deciding keyword, ``probability`` the model's calibrated one, kept also where it was too low to answer.
+    """
     rows, distinct = pd.factorize(texts)
-    codes = pd.Series([using.code(str(text)) for text in distinct], dtype="str")
-    return pd.Series(codes.reindex(rows).to_numpy(), index=texts.index, dtype="str")
+    readings = [using.read(str(text)) for text in distinct]
+    told = pd.DataFrame(
+        {
+            "code": [reading.code for reading in readings],
+            "phrase": [reading.phrase or None for reading in readings],
+            "probability": np.nan,
+        }
+    ).astype({"code": "str", "phrase": "str", "probability": "float64"})
+    origin = pd.Series("text", index=told.index, dtype="str").where(told["code"].notna())
+    silent = [place for place, reading in enumerate(readings) if reading.silent]
+    if model is not None and silent:
+        answers = model.answers([str(distinct[place]) for place in silent])
+        told.loc[silent, "code"] = [code for code, _ in answers]
+        told.loc[silent, "probability"] = [probability for _, probability in answers]
+        origin.loc[silent] = ["model" if code else None for code, _ in answers]
+    told = told.assign(origin=origin)[list(CODING_DTYPES)].astype(CODING_DTYPES)
+    return told.reindex(rows).set_axis(texts.index)

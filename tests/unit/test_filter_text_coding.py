@@ -30,5 +30,7 @@ def test_texts_keep_their_rows():
     texts = pd.Series(["没现车", None, "好", "没现车"], index=[7, 3, 5, 1], dtype="str")
     coded = code_texts(texts, coder())
     assert coded.index.tolist() == [7, 3, 5, 1]
-    assert coded.isna().tolist() == [False, True, True, False]
-    assert coded.dropna().unique().tolist() == ["supply_no_stock"]
+    assert coded["code"].isna().tolist() == [False, True, True, False]
+    assert set(map(tuple, coded[["code", "origin", "phrase"]].dropna().to_numpy())) == {
+        ("supply_no_stock", "text", "没现车")
+    }

@@ -31,6 +31,7 @@ from tasks.compute.diagnosis import DiagnosisRules
 from tasks.compute.planning import UNDER_WAY
 from tasks.job import Job
 from tasks.planning import months_back
+from tasks.sums import indicator_sums
 
 MOST_REASONS = 8
 MOST_ROWS = 40  # failing rows in one dealer's plan workbook; its correction workbook has them all
@@ -144,10 +145,11 @@ class CycleFigures:
     @cached_property
     def _monthly(self) -> pd.DataFrame:
         """numerator and denominator by indicator, dealer, month, of what trends show."""
-        columns = ["indicator", "dealer_id", "month", "numerator", "denominator"]
-        shown = self.job.results.read("sums", columns, {"indicator": ["close_rate", "defeat_rate_filtered"]})
-        keys = ["indicator", "dealer_id", "month"]
-        return shown.groupby(keys, observed=True)[["numerator", "denominator"]].sum()
+        keys = ["dealer_id", "month"]
+        shown = indicator_sums(self.job.results, ("close_rate", "defeat_rate_filtered"), keys)
+        named = [counts.astype(dict.fromkeys(keys, "str")).assign(indicator=code) for code, counts in shown.items()]
+        frame = pd.concat(named) if named else pd.DataFrame(columns=["indicator", *keys, "numerator", "denominator"])
+        return frame.set_index(["indicator", *keys]).sort_index()
 
     def _rates(self, indicator: str, dealer: str | None = None) -> dict[str, float | None]:
         if indicator not in self._monthly.index.get_level_values(0):

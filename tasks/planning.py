@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from models import ledger
-from models.catalogue.indicators import indicators
+from models.catalogue.indicators import Base, indicators
 from models.catalogue.playbook import REASON_PREFIX, playbook
 from models.catalogue.reasons import catalogue
 from models.database import Database
@@ -18,20 +19,20 @@ from models.facts import Cycle, PlanDraft
 from models.ledger.frames import verdicts_frame
 from tasks.compute.destinations import competitor_table
 from tasks.compute.diagnosis import Diagnosis, diagnose
+from tasks.compute.fact_sums import facts_of
 from tasks.compute.indicators import earlier_months, indicator_table
 from tasks.compute.judgement.compare import COMPARE_COLUMNS, adjust, compare
 from tasks.compute.judgement.posterior import Options
 from tasks.compute.learning.hold_back import held_back
 from tasks.compute.planning import DataQuality, TriedMeasure, draft_plans
-from tasks.compute.reason_table import reason_table
+from tasks.compute.reason_table import ALL_LEADS, reason_table
 from tasks.job import Job, Outcome
+from tasks.results import Results
+from tasks.sums import MIX, indicator_sums, read_reason_sums, read_sums
 
-CELL = ["series", "source"]
-SUM_COLUMNS = ["indicator", "month", "dealer_id", "region_id", *CELL, "numerator", "denominator"]
 NO_COMPARISONS = pd.DataFrame(columns=[*COMPARE_COLUMNS, "indicator"]).astype(
     dict.fromkeys(("dealer_id", "region_id", "indicator", "missing"), "str")
 )
-LEADS = ""  # the reason under which ``reason_sums`` counts all closed leads
 
 
 def months_back(cycle: Cycle, count: int) -> list[str]:
@@ -55,16 +56,14 @@ def compare_dealers(job: Job) -> Outcome:
 
     Dealers that fail the quality gate are left out of every comparison (domain.md section 12).
     """
-    reason_sums = job.results.read("reason_sums")
     gates = quality(job)
     failed = [dealer for dealer, entry in gates.items() if entry.gate is Gate.FAIL]
-    frames = _comparisons(job, reason_sums, failed)
+    frames = _comparisons(job, failed)
     named = [frame.assign(indicator=name) for name, frame in frames.items()]
     comparisons = pd.concat(named or [NO_COMPARISONS], ignore_index=True)
     job.results.write("comparisons", comparisons)
-    shown = job.results.read("sums", where={"month": (job.cycle.name, *earlier_months(job.cycle.name))})
-    table = indicator_table(shown, job.cycle.name)
-    reasons = reason_table(reason_sums, job.cycle.name)
+    table = indicator_table(_shown(job), job.cycle.name)
+    reasons = reason_table(read_reason_sums(job.results, [job.cycle.name]), job.cycle.name)
     job.results.write("indicators", _with_expected(table, comparisons))
     job.results.write("reasons", _with_drivers(reasons, comparisons))
     job.results.write("competitors", competitor_table(job.results.read("defeats"), job.cycle.name))
@@ -80,14 +79,19 @@ def quality(job: Job) -> dict[str, DataQuality]:
     return {str(dealer): DataQuality(Gate(gate), float(score)) for dealer, gate, score in rows}
 
 
-def _comparisons(job: Job, reason_sums: pd.DataFrame, failed: list[str]) -> dict[str, pd.DataFrame]:
+def _shown(job: Job) -> dict[Base, pd.DataFrame]:
+    """The sums of the months the table of indicators shows."""
+    months = (job.cycle.name, *earlier_months(job.cycle.name))
+    return {base: read_sums(job.results, base, facts_of(base, indicators().summed), months) for base in Base}
+
+
+def _comparisons(job: Job, failed: list[str]) -> dict[str, pd.DataFrame]:
     """``compare`` per indicator and per ``reason:<code>``; false findings are held over all of them at once."""
     settings = job.workspace.settings
     months = months_back(job.cycle, settings.history_months)
     options = Options(minimum_cases=settings.minimum_leads)
     better = judged_indicators()
-    sums = job.results.read("sums", SUM_COLUMNS, {"indicator": better, "month": months})
-    counts = indicator_counts(sums, months, failed) | reason_counts(reason_sums, months, failed)
+    counts = indicator_counts(job.results, better, months, failed) | reason_counts(job.results, months, failed)
     frames = {
         name: compare(
             part, window=settings.window_months, higher_is_better=better.get(name) == "higher", options=options
@@ -100,46 +104,54 @@ def _comparisons(job: Job, reason_sums: pd.DataFrame, failed: list[str]) -> dict
 
 def _cells(rows: pd.DataFrame, months: list[str], failed: list[str]) -> pd.DataFrame:
     """Who and when of sums as the judgement engine takes it: dealer_id, region_id, month (1..T), cell; own index."""
-    place = {month: number for number, month in enumerate(months, 1)}
-    known = rows[rows["month"].isin(months) & ~rows["dealer_id"].isin(failed)]
-    series, source = (known[name].astype("str").fillna("") for name in CELL)
-    return pd.DataFrame(
+    month = pd.Index(months).get_indexer(pd.Index(rows["month"].cat.categories))[rows["month"].cat.codes.to_numpy()]
+    series, source = rows["series"].cat, rows["source"].cat
+    pair = series.codes.to_numpy().astype("int64") * len(source.categories) + source.codes.to_numpy()
+    names = [f"{one}|{other}" for one in series.categories for other in source.categories]
+    cell, distinct = pd.factorize(np.array(names, dtype=object), sort=True)
+    cells = pd.DataFrame(
         {
-            "dealer_id": known["dealer_id"].astype("str"),
-            "region_id": known["region_id"].astype("str"),
-            "month": known["month"].astype("str").map(place).astype("int64"),
-            "cell": series + "|" + source,
+            "dealer_id": rows["dealer_id"],
+            "region_id": rows["region_id"],
+            "month": month + 1,
+            "cell": pd.Categorical.from_codes(cell[pair], categories=pd.Index(distinct, dtype="str")),
         }
     )
+    return cells[(month >= 0) & ~rows["dealer_id"].isin(failed).to_numpy()]
 
 
-def indicator_counts(sums: pd.DataFrame, months: list[str], failed: list[str]) -> dict[str, pd.DataFrame]:
+def indicator_counts(
+    results: Results, codes: Collection[str], months: list[str], failed: list[str]
+) -> dict[str, pd.DataFrame]:
     """Per indicator: dealer_id, region_id, month, cell, n (denominator), x (numerator); consultants added up."""
-    keys = ["indicator", "month", "dealer_id", "region_id", *CELL]
-    added = sums.groupby(keys, observed=True, as_index=False)[["numerator", "denominator"]].sum()
-    counts = _cells(added, months, failed).join(
-        added.rename(columns={"denominator": "n", "numerator": "x"})[["n", "x"]]
-    )
-    return {
-        str(name): counts.loc[part.index.intersection(counts.index)].reset_index(drop=True)
-        for name, part in added.groupby("indicator", observed=True)
-    }
+    found = {}
+    for code, sums in indicator_sums(results, codes, MIX, months).items():
+        cells = _cells(sums, months, failed)
+        rows = sums.loc[cells.index]
+        found[code] = cells.assign(n=rows["denominator"], x=rows["numerator"]).reset_index(drop=True)
+    return found
 
 
-def reason_counts(reason_sums: pd.DataFrame, months: list[str], failed: list[str]) -> dict[str, pd.DataFrame]:
+def reason_counts(results: Results, months: list[str], failed: list[str]) -> dict[str, pd.DataFrame]:
     """Per ``reason:<code>`` of level 2 that occurs: closed leads (n) and defeats for it (x), else as above."""
-    keys = ["month", "dealer_id", "region_id", *CELL]
+    sums = read_reason_sums(results, months)
     judged = [code for code, entry in catalogue().items() if entry.level == 2 and not entry.excluded]
-    leads = reason_sums[reason_sums["reason"] == LEADS].set_index(keys)["leads"]
-    used = reason_sums[reason_sums["reason"].isin(judged) & (reason_sums["used"] > 0)]
-    wide = used.pivot_table(index=keys, columns="reason", values="used", aggfunc="sum", fill_value=0)
-    wide = wide.reindex(leads.index, fill_value=0).reset_index()
-    cells = _cells(wide, months, failed).join(pd.Series(leads.to_numpy(), name="n"))
-    return {
-        REASON_PREFIX + code: cells.assign(x=wide.loc[cells.index, code]).reset_index(drop=True)
-        for code in judged
-        if code in wide.columns
-    }
+    codes = [sums[name].cat.codes.to_numpy().astype("int64") for name in MIX]
+    place = np.zeros(len(sums), dtype="int64")
+    for name, part in zip(MIX, codes, strict=True):
+        place = place * len(sums[name].cat.categories) + part
+    leads = (sums["reason"] == ALL_LEADS).to_numpy()
+    row = pd.Index(place[leads]).get_indexer(pd.Index(place))
+    cells = _cells(sums[leads].reset_index(drop=True), months, failed)
+    n = sums.loc[leads, "leads"].to_numpy()[cells.index]
+    used = sums["used"].to_numpy().astype("float64")
+    found = {}
+    for code in judged:
+        mine = np.flatnonzero((sums["reason"] == code).to_numpy() & (used > 0) & (row >= 0))
+        if len(mine):
+            events = np.bincount(row[mine], weights=used[mine], minlength=int(leads.sum()))
+            found[REASON_PREFIX + code] = cells.assign(n=n, x=events[cells.index]).reset_index(drop=True)
+    return found
 
 
 def _with_expected(table: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
@@ -216,11 +228,10 @@ def diagnoses(job: Job) -> dict[str, Diagnosis]:
     """What each dealer loses deals by, from the cycle's comparisons."""
     settings = job.workspace.settings
     months = months_back(job.cycle, settings.window_months)
-    closed = job.results.read("sums", where={"indicator": ["close_rate"], "month": months})
-    closings = closed.groupby("dealer_id", observed=True)["denominator"].sum()
+    closed = read_sums(job.results, Base.CLOSING, ["closed"], months, ["dealer_id"])
     return diagnose(
         job.results.read("comparisons"),
-        {str(dealer): int(count) for dealer, count in closings.items()},
+        {str(dealer): int(count) for dealer, count in zip(closed["dealer_id"], closed["closed"], strict=True)},
         playbook=playbook(),
         reasons=catalogue(),
         better={code: entry.better for code, entry in indicators().indicators.items()},

@@ -15,7 +15,6 @@ from models.catalogue.indicators import indicators
 from models.catalogue.playbook import REASON_PREFIX, playbook
 from models.database import Database
 from models.enums import EffectVerdict
-from models.facts import Cycle
 from models.lifecycle import TOO_EARLY, month_after
 from models.schemas import Measure, OpenMeasure
 from tasks.compute.judgement.verify import EFFECT_COLUMNS, PASSED, facts, unjudged, verify
@@ -24,8 +23,9 @@ from tasks.compute.learning.hold_back import period
 from tasks.compute.learning.record import record
 from tasks.compute.learning.self_checks import self_checks
 from tasks.job import Job, Outcome
-from tasks.planning import SUM_COLUMNS, indicator_counts, quality, reason_counts
+from tasks.planning import indicator_counts, quality, reason_counts
 from tasks.results import Results, published_cycles
+from tasks.sums import stored_months
 
 CLOSE_RATE = "close_rate"
 OUTPUTS = ("effects", "measures", "follow_ups", "self_checks")
@@ -91,15 +91,16 @@ class _Desk:
         ]
 
     @cached_property
-    def sums(self) -> pd.DataFrame:
-        """Sums of the close rate and of every indicator a measure due is judged by."""
-        judged = {judged_by(one.registration.indicator) for one in self.due}
-        return self.job.results.read("sums", SUM_COLUMNS, {"indicator": {CLOSE_RATE, *judged}})
+    def judged(self) -> set[str]:
+        """The close rate and every indicator a measure due is judged by."""
+        return {CLOSE_RATE, *(judged_by(one.registration.indicator) for one in self.due)}
 
     @cached_property
     def months(self) -> list[str]:
         """All months of the sums up to the cycle's, none left out."""
-        return _calendar(self.sums, self.job.cycle)
+        bases = {one.base for one in indicators().summed if one.code in self.judged}
+        first = min([*stored_months(self.job.results, bases), self.job.cycle.name])
+        return [str(month) for month in pd.period_range(first, self.job.cycle.name, freq="M")]
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -110,9 +111,9 @@ class _Desk:
     def counts(self) -> dict[str, pd.DataFrame]:
         """Counts by indicator and by ``reason:<code>``."""
         reasons = any(one.registration.indicator.startswith(REASON_PREFIX) for one in self.due)
-        found = indicator_counts(self.sums, self.months, [])
+        found = indicator_counts(self.job.results, self.judged, self.months, [])
         if reasons:
-            found |= reason_counts(self.job.results.read("reason_sums"), self.months, [])
+            found |= reason_counts(self.job.results, self.months, [])
         return found
 
 
@@ -152,13 +153,6 @@ def _new(looks: pd.DataFrame, due: list[OpenMeasure]) -> pd.DataFrame:
     taken = {(one.measure_id, months) for one in due for months in one.looked_at}
     keys = zip(looks["measure_id"], looks["months"], strict=True)
     return looks[[key not in taken for key in keys]].reset_index(drop=True)
-
-
-def _calendar(sums: pd.DataFrame, cycle: Cycle) -> list[str]:
-    """All months of the sums up to the cycle's, none left out."""
-    first = min([*sums["month"].astype("str").unique(), cycle.name])
-    periods = pd.period_range(first, cycle.name, freq="M")
-    return [str(period) for period in periods]
 
 
 def _rows(due: list[OpenMeasure], desk: _Desk) -> list[dict[str, object]]:

@@ -6,13 +6,14 @@ so that the reasons of a dealer add up to its defeat rate as filed (verification
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from models.catalogue.reasons import catalogue, excluded_codes
 from models.enums import Scope
+from tasks.compute.fact_sums import added_up, stacked
 from tasks.compute.indicators import NATION
 
 KEYS = ("month", "dealer_id", "region_id", "series", "source", "reason")
@@ -49,28 +50,26 @@ def reason_sums(facts: pd.DataFrame) -> pd.DataFrame:
 
     ``facts`` of tasks.compute.lead_facts. One row per KEYS with ``declared, confirmed, used`` (filings by each of the
     three, also of leads that leave the rates by their used reason) and ``leads``: closed leads that count, under the
-    reason ALL_LEADS only. Keys are text; a filing without a reason is in no row.
+    reason ALL_LEADS only. Keys are categories; a filing without a reason is in no row.
     """
     closed = facts[facts["closed_month"].notna()].rename(columns={"closed_month": "month"})
     cells = list(KEYS[:-1])
-    parts = [
-        _counted(closed.loc[(closed["defeated"] == 1) & closed[fact].notna(), cells].assign(reason=closed[fact]), count)
-        for count, fact in _FACTS.items()
-    ]
+    parts = []
+    for count, fact in _FACTS.items():
+        filed = closed[(closed["defeated"] == 1) & closed[fact].notna()]
+        parts.append(_counted(filed[cells].assign(reason=filed[fact]), count))
     parts.append(_counted(closed.loc[closed["counted"], cells].assign(reason=ALL_LEADS), "leads"))
     return merge_reason_sums(parts)
 
 
 def _counted(rows: pd.DataFrame, count: str) -> pd.DataFrame:
-    sizes = rows.groupby(list(KEYS), observed=True).size().rename(count).reset_index()
-    return sizes.astype(dict.fromkeys(KEYS, "str"))
+    """The rows with a 1 under ``count`` and 0 under the other counts."""
+    return rows.assign(**{name: np.int32(name == count) for name in COUNTS})
 
 
-def merge_reason_sums(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+def merge_reason_sums(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Several sums of reasons as one, added up per month, cell and reason, in the order of their keys."""
-    whole = pd.concat(list(parts), ignore_index=True).reindex(columns=[*KEYS, *COUNTS]).fillna(dict.fromkeys(COUNTS, 0))
-    added = whole.groupby(list(KEYS), as_index=False, sort=True)[list(COUNTS)].sum()
-    return added.astype(dict.fromkeys(COUNTS, "int64"))
+    return added_up(stacked(parts, KEYS), KEYS)
 
 
 def reason_table(sums: pd.DataFrame, cycle: str) -> pd.DataFrame:
@@ -81,7 +80,7 @@ def reason_table(sums: pd.DataFrame, cycle: str) -> pd.DataFrame:
     all rates, which a level-1 row's ``per_lead`` leaves out too. ``gap_points, lo90, hi90, driver_rank`` stay empty:
     the comparison of dealers fills them.
     """
-    month = sums[sums["month"] == cycle]
+    month = sums[sums["month"] == cycle].astype(dict.fromkeys(KEYS, "str"))
     tables = [_scope_table(scope, key, month) for scope, key in _SCOPE_KEYS.items()]
     result = pd.concat(tables, ignore_index=True).assign(cycle=cycle)
     for name in ("gap_points", "lo90", "hi90"):

@@ -7,13 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.catalogue.filter_rules import filter_rules
-from models.catalogue.indicators import indicators
+from models.catalogue.indicators import Base, indicators
 from tasks.compute.defeat_filter import judge_defeats
-from tasks.compute.indicators import KEYS, indicator_sums, indicator_table, merge_sums
+from tasks.compute.fact_sums import by_month, fact_sums, facts_of, merge_sums
+from tasks.compute.indicators import indicator_table
 from tasks.compute.known import as_known
 from tasks.compute.lead_facts import lead_facts, open_facts
 from tasks.compute.reason_table import merge_reason_sums, reason_sums
 from tests.support.filter_tables import tables
+from tests.support.stored_sums import sums_of
 
 AS_OF = pd.Timestamp("2025-04-30 23:59:59")
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04")
@@ -77,8 +79,9 @@ def test_verdicts_and_sums_do_not_depend_on_row_order(known, chance):
         {name: rows.reset_index(drop=True) for name, rows in shuffled.items()}
     )
     pd.testing.assert_frame_equal(defeats, defeats_again)
-    sums = merge_sums([indicator_sums(facts, SUMMED, still_open)])
-    pd.testing.assert_frame_equal(sums, merge_sums([indicator_sums(facts_again, SUMMED, still_open_again)]))
+    again = sums_of(facts_again, still_open_again)
+    for base, sums in sums_of(facts, still_open).items():
+        pd.testing.assert_frame_equal(sums, again[base])
 
 
 @RARE
@@ -101,41 +104,21 @@ def test_every_filing_has_one_verdict_and_false_ones_no_destination(known):
 @given(networks())
 def test_parts_add_up_to_the_whole(known):
     _, facts, still_open = measured(known)
-    whole = merge_sums([indicator_sums(facts, SUMMED, still_open)])
-    by_month = [
-        indicator_sums(
-            facts.assign(
-                **{
-                    name: facts[name].where(facts[name] == month)
-                    for name in ("closed_month", "created_month", "filed_month")
-                }
-            ),
-            SUMMED,
-            still_open[still_open["month"] == month],
-        )
-        for month in MONTHS
-    ]
-    by_dealer = [
-        indicator_sums(facts[facts["dealer_id"] == name], SUMMED, still_open[still_open["dealer_id"] == name])
-        for name in "ABC"
-    ]
-    later = whole["month"].astype("str") > MONTHS[-1]
-    for parts, expected in ((by_month, whole[~later]), (by_dealer, whole)):
-        merged = merge_sums(parts)
-        plain = [
-            frame.astype(dict.fromkeys([*KEYS, "indicator"], "str")).sort_values(
-                [*KEYS, "indicator"], ignore_index=True
-            )
-            for frame in (merged, expected)
-        ]
-        pd.testing.assert_frame_equal(*plain)
+    whole = sums_of(facts, still_open)
+    for base in Base:
+        rows, names = still_open if base is Base.MONTH_END else facts, facts_of(base, SUMMED)
+        by_dealer = [fact_sums(rows[rows["dealer_id"] == name], base, names) for name in "ABC"]
+        monthly = [fact_sums(part, base, names) for _, part in by_month(rows, base)]
+        assert all(part["month"].nunique() <= 1 for part in monthly)
+        for parts in (by_dealer, monthly, [whole[base]]):
+            pd.testing.assert_frame_equal(merge_sums([*parts, whole[base].head(0)]), whole[base])
 
 
 @RARE
 @given(networks())
 def test_scopes_add_up_to_the_nation_and_reasons_of_parts_to_the_whole(known):
     _, facts, still_open = measured(known)
-    table = indicator_table(indicator_sums(facts, SUMMED, still_open), "2025-03")
+    table = indicator_table(sums_of(facts, still_open), "2025-03")
     total = table.groupby(["scope", "indicator"])[["numerator", "denominator"]].sum()
     for scope in ("region", "dealer", "series"):
         if scope in total.index:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from support.networks import Setting, simulate
 from support.plans import CYCLE, OEM, day, dealer, draft, drive, filing, measure, region
+from support.stored_sums import store
 
 from models import ledger
 from models.database import Database, migrate
@@ -35,8 +36,8 @@ def cycle_of(workspace, name):
     cycle = Cycle(name, datetime(int(name[:4]), int(name[5:]), 28))
     results = Results.of(workspace.results, cycle, "test")
     counts = NET.counts.assign(month=NET.counts["month"].map(month)).query("month <= @name")
-    sums = counts.rename(columns={"n": "denominator", "x": "numerator"}).drop(columns="cell")
-    results.write("sums", sums.assign(indicator="close_rate", series="", source=""))
+    sums = counts.rename(columns={"n": "closed", "x": "won"}).drop(columns="cell")
+    store(results, sums.assign(series="", source="", consultant_id=""))
     gates = pd.DataFrame({"dealer_id": NET.ids, "gate": "pass", "score": 90.0})
     results.write("quality", gates)
     return Job(workspace, cycle, results, "")

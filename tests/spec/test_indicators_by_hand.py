@@ -11,10 +11,11 @@ from models.catalogue.filter_rules import filter_rules
 from models.catalogue.indicators import indicators
 from tasks.compute.defeat_filter import judge_defeats
 from tasks.compute.destinations import competitor_table, destination_table
-from tasks.compute.indicators import TABLE_COLUMNS, indicator_sums, indicator_table
+from tasks.compute.indicators import TABLE_COLUMNS, indicator_table
 from tasks.compute.lead_facts import lead_facts, open_facts
 from tasks.compute.reason_table import reason_sums, reason_table
 from tests.support.filter_tables import tables
+from tests.support.stored_sums import sums_of
 
 AS_OF = pd.Timestamp("2025-03-31 23:59:59")
 SUMMED = indicators().summed
@@ -76,7 +77,7 @@ def month():
     defeats = judge_defeats(known, filter_rules())
     facts = lead_facts(known, defeats, filter_rules(), AS_OF)
     still_open = open_facts(facts, ("2024-12", "2025-02", "2025-03"), AS_OF, filter_rules())
-    return known, defeats, facts, indicator_sums(facts, SUMMED, still_open)
+    return known, defeats, facts, sums_of(facts, still_open)
 
 
 @pytest.fixture(scope="module")
@@ -163,9 +164,7 @@ def test_a_dealers_present_region_can_be_used_for_all_months(month):
 def test_figures_without_a_column_in_the_data_are_empty_not_zero():
     bare = tables(leads=[{"lead_id": "L1", "defeated_at": "2025-03-05"}], defeats=[])
     facts = lead_facts(bare, judge_defeats(bare, filter_rules()), filter_rules(), AS_OF)
-    found = indicator_table(indicator_sums(facts, SUMMED), "2025-03").set_index(["scope", "indicator"])["value"][
-        "nation"
-    ]
+    found = indicator_table(sums_of(facts), "2025-03").set_index(["scope", "indicator"])["value"]["nation"]
     known = {code for code, value in found.items() if not math.isnan(value)}
     assert not known & {
         "lead_to_visit", "quote_rate", "first_response_in_1h", "premature_share", "reviewed_in_time",

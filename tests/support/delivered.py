@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 from support import plans as made
+from support.stored_sums import store
 
 from models import ledger
 from models.catalogue.contract import contract
@@ -192,12 +193,11 @@ def _figures(job):
     ]
     job.results.write("reasons", pd.DataFrame(reasons))
     sums = [
-        {"indicator": code, "dealer_id": dealer, "month": month, "numerator": 10.0 + number, "denominator": 50.0}
-        for code in ("close_rate", "defeat_rate_filtered")
+        {"dealer_id": dealer, "month": month, "won": 10 + number, "true_defeat": 10 + number, "closed": 50}
         for dealer in NAMES
         for number, month in enumerate(("2026-07", *MONTHS))
     ]
-    job.results.write("sums", pd.DataFrame(sums))
+    store(job.results, pd.DataFrame(sums))
     defeats = [
         {"cycle": CYCLE.name, "filed_month": CYCLE.name, "lead_id": f"L{number}", "dealer_id": RECTIFY,
          "verdict": verdict, "destination": "competitor", "lacking": "sales", "counted": True, "last_filing": True,

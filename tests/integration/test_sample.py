@@ -78,7 +78,7 @@ def test_dirty_rows_are_where_the_list_says(written):
     leads = set(pd.concat([_read(folder, "leads", month) for month in MONTHS])["lead_id"])
     for (table, month), marks in _truth(folder, "dirty").groupby(["table", "month"]):
         frame = _read(folder, table, month)
-        key = "sale_id" if table == "sales" else "lead_id"
+        key = {"sales": "sale_id", "service_visits": "visit_id"}.get(table, "lead_id")
         shown = frame.iloc[marks["row_number"] - 1].reset_index(drop=True)
         assert shown[key].tolist() == marks["row_key"].tolist()
         for kind, part in shown.groupby(marks["type"].to_numpy()):
@@ -99,8 +99,32 @@ def _check_kind(kind, part, column, frame, key, dealers, leads, month):
             wrong = (part["status"] == "won") == (part["defeated_at"] != "")
         case "defeated_before_created":
             wrong = part["defeated_at"] < part["created_at"]
-        case "future_date":
+        case "future_date" | "implausible_date":
             wrong = cells >= "2035"
+        case "unknown_status" | "unknown_purchase_type" | "unknown_destination":
+            wrong = cells.str.contains(r"^(?:\d|[^a-z]+)$")
+        case "digits_lost":
+            wrong = cells.str.fullmatch(r"2\.\d+E\+16")
+        case "out_of_range":
+            wrong = ~cells.astype(float).between(1, 80_000) | cells.astype(float).eq(95)
+        case "unusual_price":
+            wrong = part["quoted_price"].astype(float) > 5 * part["list_price"].astype(float)
+        case "contact_before_created":
+            wrong = part["first_contact_at"] < part["created_at"]
+        case "ordered_before_created":
+            wrong = part["ordered_at"] < part["created_at"]
+        case "delivered_before_ordered":
+            wrong = part["delivered_at"] < part["ordered_at"]
+        case "reviewed_before_filed":
+            wrong = part["reviewed_at"] < part["defeated_at"]
+        case "revisit_before_defeat":
+            wrong = cells < "2025-09"
+        case "finished_before_visit":
+            wrong = part["finished_at"] < part["visited_at"]
+        case "parts_above_total":
+            wrong = part["parts_amount"] > part["amount"]
+        case "same_customer_again":
+            wrong = part.apply(lambda row: (frame["phone"] == row["phone"]).sum() > 1, axis=1)
         case "age_out_of_range":
             wrong = part["age"].isin(["7", "160"])
         case "non_positive_price":

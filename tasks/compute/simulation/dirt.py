@@ -12,13 +12,18 @@ import pandas as pd
 from tasks.compute.simulation.draws import Array, Draws, Ints
 
 #: one row per planted row: ``row_number`` counts data rows of ``file`` from 1, ``column`` is empty for whole rows,
-#: ``severity`` is what domain.md section 14 says becomes of it (quarantine, warn, duplicate)
-MARK_COLUMNS = ("month", "table", "row_number", "row_key", "dealer_id", "type", "column", "severity")
+#: ``severity`` is what domain.md section 14 says becomes of it (quarantine, warn, duplicate), ``rule`` must find it
+MARK_COLUMNS = ("month", "table", "row_number", "row_key", "dealer_id", "type", "column", "severity", "rule")
 
-#: share of ``late`` filings is drawn with the filings themselves; they are listed here with the others
+#: share of ``late`` filings is drawn with the filings themselves; they are listed here with the others. No rule finds
+#: them: nothing in a file says when it was exported
 LATE = "late_filing"
 
 _Spoil = Callable[[pd.DataFrame, Ints, np.random.Generator], None]
+
+
+def _anywhere(frame: pd.DataFrame) -> Array:
+    return np.ones(len(frame), bool)
 
 
 @dataclass(frozen=True)
@@ -29,9 +34,10 @@ class Dirt:
     table: str
     column: str
     spoil: _Spoil
-    possible: Callable[[pd.DataFrame], Array] = lambda frame: np.ones(len(frame), bool)
+    possible: Callable[[pd.DataFrame], Array] = _anywhere
     severity: str = "quarantine"
     copy: bool = False  # planted as an additional row, a spoilt copy of another
+    rule: str | None = None  # of expectations/rules.toml; None: called like the kind
 
 
 def _put(frame: pd.DataFrame, column: str, rows: Ints, values: Any) -> None:
@@ -59,10 +65,6 @@ def _shift(column: str, base: str, days: int) -> _Spoil:
     return spoil
 
 
-def _won_with_defeat(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
-    _shift("defeated_at", "ordered_at", 2)(frame, rows, rng)
-
-
 def _break_phone(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
     phone = frame["phone"].iloc[rows]
     broken = np.select(
@@ -85,8 +87,33 @@ def _other_content(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) ->
     _set("source", "其他渠道")(frame, rows, rng)
 
 
-def _unknown_lead(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
-    _put(frame, "lead_id", rows, [f"XX{number:010d}" for number in rng.integers(0, 10**10, len(rows))])
+def _number(column: str, prefix: str) -> _Spoil:
+    """``column`` becomes a number of its own."""
+
+    def spoil(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+        _put(frame, column, rows, [f"{prefix}{number:010d}" for number in rng.integers(0, 10**10, len(rows))])
+
+    return spoil
+
+
+def _lose_digits(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+    _put(frame, "lead_id", rows, [f"2.0{number:06d}E+16" for number in rng.integers(0, 10**6, len(rows))])
+
+
+def _times(column: str, base: str, factor: float) -> _Spoil:
+    """``column`` becomes a multiple of ``base``: an amount in another unit, or of another car."""
+
+    def spoil(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+        _put(frame, column, rows, (frame[base].iloc[rows] * factor).round().to_numpy())
+
+    return spoil
+
+
+def _again(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
+    """The same customer entered a second time within the hour, under another number."""
+    created = frame["created_at"].iloc[rows] + pd.to_timedelta(rng.integers(1, 60, len(rows)), unit="min")
+    _put(frame, "created_at", rows, created.to_numpy())
+    _number("lead_id", "DC")(frame, rows, rng)
 
 
 def _same(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
@@ -95,6 +122,10 @@ def _same(frame: pd.DataFrame, rows: Ints, rng: np.random.Generator) -> None:
 
 def _has(*columns: str) -> Callable[[pd.DataFrame], Array]:
     return lambda frame: frame[list(columns)].notna().all(axis=1).to_numpy()
+
+
+def _positive(column: str) -> Callable[[pd.DataFrame], Array]:
+    return lambda frame: (frame[column] > 0).fillna(False).to_numpy(bool)
 
 
 def _status(status: str) -> Callable[[pd.DataFrame], Array]:
@@ -109,35 +140,104 @@ KINDS: tuple[Dirt, ...] = (
     Dirt("missing_required", "leads", "series", _set("series", None)),
     Dirt("missing_required", "leads", "created_at", _set("created_at", None)),
     Dirt("missing_required", "leads", "lead_id", _set("lead_id", None)),
+    Dirt("missing_required", "leads", "status", _set("status", None)),
     Dirt("unknown_dealer", "leads", "dealer_id", _set("dealer_id", "D9901", "D9902", "测试店")),
     Dirt("malformed_phone", "leads", "phone", _break_phone),
-    Dirt("status_against_timestamps", "leads", "defeated_at", _won_with_defeat, _status("won")),
-    Dirt("status_against_timestamps", "leads", "defeated_at", _set("defeated_at", None), _status("defeated")),
+    Dirt("unknown_status", "leads", "status", _set("status", "战败审核中", "无效线索", "3"), rule="unknown_word"),
+    Dirt("digits_lost", "leads", "lead_id", _lose_digits, copy=True),
+    Dirt(
+        *("status_against_timestamps", "leads", "defeated_at", _shift("defeated_at", "ordered_at", 2), _status("won")),
+        rule="status_against_times",
+    ),
+    Dirt(
+        *("status_against_timestamps", "leads", "defeated_at", _set("defeated_at", None), _status("defeated")),
+        rule="status_against_times",
+    ),
     Dirt(
         "defeated_before_created", "leads", "defeated_at", _shift("defeated_at", "created_at", -3), _status("defeated")
     ),
-    Dirt("future_date", "leads", "created_at", _set("created_at", *_FUTURE)),
+    Dirt("future_date", "leads", "created_at", _set("created_at", *_FUTURE), rule="impossible_date"),
+    Dirt("future_date", "sales", "sold_at", _set("sold_at", *_FUTURE), rule="impossible_date"),
+    Dirt("implausible_date", "leads", "delivered_at", _set("delivered_at", *_FUTURE), _has("delivered_at"), "warn"),
     Dirt("age_out_of_range", "leads", "age", _set("age", 7, 160), severity="warn"),
+    Dirt("out_of_range", "leads", "contact_count", _set("contact_count", -1, 99999), severity="warn"),
     Dirt("non_positive_price", "leads", "list_price", _negate("list_price"), _has("list_price"), "warn"),
     Dirt(
-        "test_drive_before_visit",
-        "leads",
-        "test_drive_at",
-        _shift("test_drive_at", "visited_at", -2),
-        _has("test_drive_at", "visited_at"),
-        "warn",
+        *("unusual_price", "leads", "quoted_price", _times("quoted_price", "list_price", 10.0)),
+        *(_has("quoted_price", "list_price"), "warn"),
     ),
-    Dirt("duplicate_id", "leads", "", _other_content, copy=True),
+    Dirt(
+        *("unknown_purchase_type", "leads", "purchase_type", _set("purchase_type", "团购", "公司"), _anywhere, "warn"),
+        rule="unknown_word",
+    ),
+    Dirt(
+        *("test_drive_before_visit", "leads", "test_drive_at", _shift("test_drive_at", "visited_at", -2)),
+        *(_has("test_drive_at", "visited_at"), "warn"),
+    ),
+    Dirt(
+        *("contact_before_created", "leads", "first_contact_at", _shift("first_contact_at", "created_at", -2)),
+        *(_has("first_contact_at"), "warn"),
+    ),
+    Dirt(
+        *("delivered_before_ordered", "leads", "delivered_at", _shift("delivered_at", "ordered_at", -2)),
+        *(_has("delivered_at", "ordered_at"), "warn"),
+    ),
+    Dirt(
+        *("ordered_before_created", "leads", "ordered_at", _shift("ordered_at", "created_at", -2)),
+        *(_status("won"), "warn"),
+    ),
+    Dirt("same_customer_again", "leads", "phone", _again, _has("created_at", "phone"), "warn", copy=True),
+    Dirt("duplicate_id", "leads", "", _other_content, copy=True, rule="ambiguous_id"),
     Dirt("exact_duplicate", "leads", "", _same, severity="duplicate", copy=True),
     Dirt("unknown_reason", "defeats", "reason_code", _set("reason_code", "other", "Z99", "客户没说"), severity="warn"),
-    Dirt("orphan", "defeats", "lead_id", _unknown_lead, copy=True),
+    Dirt(
+        *("unknown_destination", "defeats", "destination", _set("destination", "其他", "7"), _anywhere, "warn"),
+        rule="unknown_word",
+    ),
+    Dirt(
+        *("reviewed_before_filed", "defeats", "reviewed_at", _shift("reviewed_at", "defeated_at", -2)),
+        *(_has("reviewed_at"), "warn"),
+    ),
+    Dirt("missing_required", "defeats", "defeated_at", _set("defeated_at", None)),
+    Dirt("orphan", "defeats", "lead_id", _number("lead_id", "XX"), copy=True, rule="unknown_lead"),
     Dirt("exact_duplicate", "defeats", "", _same, severity="duplicate", copy=True),
-    Dirt("orphan", "revisits", "lead_id", _unknown_lead, copy=True),
+    Dirt("orphan", "revisits", "lead_id", _number("lead_id", "XX"), copy=True, rule="unknown_lead"),
+    Dirt("missing_required", "revisits", "reached", _set("reached", None)),
+    Dirt(
+        *("out_of_range", "revisits", "satisfaction_price", _set("satisfaction_price", 0.0, 95.0)),
+        *(_has("satisfaction_price"), "warn"),
+    ),
+    Dirt("out_of_range", "revisits", "duration_s", _set("duration_s", -1, 90_000), _has("duration_s"), "warn"),
+    Dirt("revisit_before_defeat", "revisits", "called_at", _shift("called_at", "called_at", -400), severity="warn"),
+    Dirt("exact_duplicate", "revisits", "", _same, severity="duplicate", copy=True),
+    Dirt("unknown_dealer", "sales", "dealer_id", _set("dealer_id", "D9901", "直营店")),
+    Dirt("missing_required", "sales", "series", _set("series", None)),
     Dirt("malformed_phone", "sales", "phone", _break_phone),
     Dirt("non_positive_price", "sales", "price", _negate("price"), severity="warn"),
+    Dirt("orphan", "sales", "lead_id", _number("lead_id", "XX"), severity="warn", rule="sale_without_lead"),
+    Dirt("exact_duplicate", "sales", "", _same, severity="duplicate", copy=True),
+    Dirt("unknown_dealer", "service_visits", "dealer_id", _set("dealer_id", "D9901", "路边店")),
+    Dirt("malformed_phone", "service_visits", "phone", _break_phone),
+    Dirt(
+        *("out_of_range", "service_visits", "mileage", _set("mileage", -1, 99_999_999), _has("mileage"), "warn"),
+    ),
+    Dirt(
+        *("parts_above_total", "service_visits", "parts_amount", _times("parts_amount", "amount", 2.0)),
+        *(_positive("amount"), "warn"),
+    ),
+    Dirt(
+        *("finished_before_visit", "service_visits", "finished_at", _shift("finished_at", "visited_at", -2)),
+        *(_has("finished_at"), "warn"),
+    ),
 )
 
-_KEYS = {"leads": "lead_id", "defeats": "lead_id", "revisits": "lead_id", "sales": "sale_id"}
+_KEYS = {
+    "leads": "lead_id",
+    "defeats": "lead_id",
+    "revisits": "lead_id",
+    "sales": "sale_id",
+    "service_visits": "visit_id",
+}
 
 
 def soil(
@@ -161,7 +261,7 @@ def soil(
 def late_marks(defeats: pd.DataFrame, truth: pd.DataFrame, month_name: str) -> pd.DataFrame:
     """The filings exported a month late, as marks; ``truth`` has the rows of ``defeats`` in their order."""
     rows = np.flatnonzero(truth["late"].to_numpy(bool))
-    marks = _marks(defeats, rows, rows + 1, Dirt(LATE, "defeats", "defeated_at", _same, severity="warn"))
+    marks = _marks(defeats, rows, rows + 1, Dirt(LATE, "defeats", "defeated_at", _same, severity="warn", rule=""))
     return marks.assign(dealer_id=truth["dealer_id"].iloc[rows].to_numpy(), month=month_name)[list(MARK_COLUMNS)]
 
 
@@ -204,6 +304,7 @@ def _marks(frame: pd.DataFrame, rows: Ints, numbers: Ints, kind: Dirt) -> pd.Dat
             "type": kind.kind,
             "column": kind.column,
             "severity": kind.severity,
+            "rule": kind.kind if kind.rule is None else kind.rule,
         }
     )
 

@@ -171,7 +171,7 @@ def _judge(code: str, detect: Detector, records: Records) -> _Judged | NotChecke
             continue
         expected[number, enough], tail = _against_peers(part, x[enough], n[enough], enough, records)
         p[number, enough] = np.minimum(tail * (part.tests or len(parts)), 1.0)
-        p[number, enough & (x < signal.evidence)] = 1.0
+        p[number, enough & (x < (part.least_evidence or signal.evidence))] = 1.0
         if part.allowed is not None:
             p[number, enough & ~part.allowed] = 1.0
             seen[number, ~part.allowed] = 0.0

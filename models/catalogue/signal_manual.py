@@ -15,7 +15,8 @@ _INTRODUCTION = """\
 
 *Written from `models/catalogue/signals.toml` by `python -m models.catalogue.signal_manual`; a test keeps it current.*
 
-Signs that records were made up. Each is **to be checked, never a verdict**: nothing is deleted, no figure changes.
+Signs that records were made up. Each is **to be checked, never a verdict**: nothing is deleted, no row changes its
+fate; the dealer's quality score loses a few points.
 `rematch export signals` gives dealers and signals with evidence rows; the rows behind an alarm are in the cycle's
 result `signal_evidence` by file and row number, without any phone number or name.
 
@@ -37,9 +38,24 @@ A signal looks at the rows of the last {months} months and counts, per dealer, t
 **Not checked is no pass.** A missing table or column, fewer than {peers} dealers with enough rows, or too few rows of a
 dealer leave `p_value`, `q_value` and `flagged` empty; the result `signals_checked` says why.
 
-What cannot be seen: a dealer whose peers mostly do the same; numbers changed between two loads of the same month (only
-the newest version of a row is kept; a change after a defeat shows against the numbers remembered by earlier cycles
-and in the sales); a tenth of the rows moved to a reason, or to "reached", that is common anyway.
+## What a sign costs
+
+A flagged signal takes 20 points x (evidence rows - expected rows) / rows looked at off the dealer's quality score, all
+signals together at most 15 (`expectations/scoring.toml`). It stands among the losses as a rule of the table `signals`;
+what is left of 100 is the part *authenticity*, which is empty where none of the dealer's signals could be tested.
+
+The limit is there because a sign is no verdict and honest dealers are among those flagged (up to {fdr:.0%} of alarms).
+A dealer whose rows are in order keeps at least 85 points and passes the gate (as shipped: fails under 60, warned under
+85) whatever the signals say. Together with failing rows they can tip it.
+
+## What cannot be seen
+
+A dealer whose peers mostly do the same; numbers changed between two loads of the same month (only the newest version
+of a row is kept; a change after a defeat shows against the numbers remembered by earlier cycles and in the sales). A
+tenth of a dealer's filings moved to a reason that is common anyway, scattered over consultants and days, looks like a
+dealer that truly loses deals for it; a tenth of the calls invented as "reached", with answers like those of real ones,
+looks like good luck. They are found when they crowd (one consultant, one day, one caller, two calls at once) or leave
+no answers; [benchmarks](benchmarks.md) shows from which share on they are found when they do not.
 
 An OEM changes figures in a `signals.toml` of its own, merged over the shipped one key by key.
 

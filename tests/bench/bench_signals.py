@@ -11,6 +11,7 @@ import argparse
 import resource
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -113,8 +114,26 @@ def back_dated(tables: Tables, rows: np.ndarray, rng: np.random.Generator) -> No
     _set(tables, "defeats", "reviewed_at", rows, late)
 
 
+def revisit_invented(tables: Tables, rows: np.ndarray, rng: np.random.Generator) -> None:
+    """Reached, with length and answers as some other customer gave them, and no call after: only the share is left."""
+    revisits = tables["revisits"]
+    spoken = rng.choice(np.flatnonzero(_reached(revisits)), len(rows))
+    for name in revisits.columns.difference(["lead_id", "called_at", "attempt", "agent_id", "_file", "_row"]):
+        _set(tables, "revisits", name, rows, revisits[name].iloc[spoken].to_numpy())
+    ended = revisits.iloc[rows].groupby("lead_id")["called_at"].min()
+    later = revisits["called_at"] > revisits["lead_id"].map(ended)  # never where the lead has no such end
+    tables["revisits"] = revisits[~later].reset_index(drop=True)
+
+
 def one_reason(tables: Tables, rows: np.ndarray, rng: np.random.Generator) -> None:
     _set(tables, "defeats", "reason_code", rows, "customer_plan_postponed")
+
+
+def one_sitting(tables: Tables, rows: np.ndarray, rng: np.random.Generator) -> None:
+    """The same reason, filed in one afternoon of the dealer."""
+    one_reason(tables, rows, rng)
+    after_noon = rng.integers(13 * 3600, 17 * 3600, len(rows)).astype("timedelta64[s]")
+    _set(tables, "defeats", "defeated_at", rows, np.datetime64("2025-05-14", "us") + after_noon)
 
 
 def copied_text(tables: Tables, rows: np.ndarray, rng: np.random.Generator) -> None:
@@ -157,46 +176,72 @@ def _reached(frame: pd.DataFrame) -> np.ndarray:
     return frame["reached"].to_numpy(bool)
 
 
-#: signal -> table, the rows its planting may rewrite, the planting, the share of them that is rewritten
-PLANTINGS: Mapping[str, tuple[str, Callable[[pd.DataFrame], np.ndarray], Planting, float]] = {
-    "shared_phone": ("leads", _any, shared_phone, SHARE),
-    "staff_phone": ("leads", lambda f: f["consultant_id"].notna().to_numpy(), staff_phone, SHARE),
-    "sequential_phone": ("leads", _any, sequential_phone, SHARE),
-    "phone_changed": ("sales", lambda f: f["lead_id"].notna().to_numpy(), phone_changed, SHARE),
-    "revisit_seconds": ("revisits", _reached, revisit_seconds, SHARE),
-    "straight_top_marks": ("revisits", _reached, straight_top_marks, SHARE),
-    "revisit_success_improbable": ("revisits", _any, revisit_success, SHARE),
-    "revisit_success_improbable (all reached)": ("revisits", _any, revisit_success, 1.0),
-    "deadline_burst": ("defeats", _any, deadline_burst, SHARE),
-    "back_dated": ("defeats", lambda f: f["reviewed_at"].notna().to_numpy(), back_dated, SHARE),
-    "one_reason": ("defeats", _any, one_reason, SHARE),
-    "one_reason (80 % of the rows)": ("defeats", _any, one_reason, 0.8),
-    "reason_shift (half of the later rows)": (
-        "defeats",
-        lambda f: (f["defeated_at"] >= pd.Timestamp("2025-04-01")).to_numpy(),
-        one_reason,
-        0.5,
-    ),
-    "copied_text": ("defeats", _any, copied_text, SHARE),
-    "digit_anomaly": ("leads", lambda f: f["quoted_price"].notna().to_numpy(), digit_anomaly, SHARE),
-    "no_contact": ("leads", lambda f: f["defeated_at"].notna().to_numpy(), no_contact, SHARE),
-    "never_moves": ("leads", _any, never_moves, SHARE),
+def _later(frame: pd.DataFrame) -> np.ndarray:
+    return (frame["defeated_at"] >= pd.Timestamp("2025-04-01")).to_numpy()
+
+
+def _unreached(frame: pd.DataFrame) -> np.ndarray:
+    return ~_reached(frame)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """How a sign is planted: in which rows of which table, how many of the dealer's, whether of one consultant."""
+
+    table: str
+    rewrite: Planting
+    may: Callable[[pd.DataFrame], np.ndarray] = _any
+    one_consultant: bool = False
+
+
+def _has(column: str) -> Callable[[pd.DataFrame], np.ndarray]:
+    return lambda frame: frame[column].notna().to_numpy()
+
+
+PLANTINGS: Mapping[str, Planted] = {
+    "shared_phone": Planted("leads", shared_phone),
+    "staff_phone": Planted("leads", staff_phone, _has("consultant_id")),
+    "sequential_phone": Planted("leads", sequential_phone),
+    "phone_changed": Planted("sales", phone_changed, _has("lead_id")),
+    "revisit_seconds": Planted("revisits", revisit_seconds, _reached),
+    "straight_top_marks": Planted("revisits", straight_top_marks, _reached),
+    "revisit_success_improbable (ticked)": Planted("revisits", revisit_success, _unreached),
+    "revisit_success_improbable (with answers)": Planted("revisits", revisit_invented, _unreached),
+    "deadline_burst": Planted("defeats", deadline_burst),
+    "back_dated": Planted("defeats", back_dated, _has("reviewed_at")),
+    "one_reason (scattered)": Planted("defeats", one_reason),
+    "one_reason (one consultant)": Planted("defeats", one_reason, one_consultant=True),
+    "one_reason (one day)": Planted("defeats", one_sitting),
+    "reason_shift (scattered)": Planted("defeats", one_reason, _later),
+    "reason_shift (one consultant)": Planted("defeats", one_reason, _later, one_consultant=True),
+    "copied_text": Planted("defeats", copied_text),
+    "digit_anomaly": Planted("leads", digit_anomaly, _has("quoted_price")),
+    "no_contact": Planted("leads", no_contact, _has("defeated_at")),
+    "never_moves": Planted("leads", never_moves),
 }
+#: what a tenth of the rows is not enough for, and may be planted more often
+SHARES = {name: (SHARE, 0.2, 0.3) for name in PLANTINGS if name.endswith(("scattered)", "with answers)"))}
 
 
-def plant(tables: Tables, name: str, rng: np.random.Generator) -> tuple[Tables, set[str]]:
-    """The tables with ``name`` planted at some dealers, and those dealers."""
-    table, may, rewrite, share = PLANTINGS[name]
+def plant(tables: Tables, name: str, share: float, rng: np.random.Generator) -> tuple[Tables, set[str]]:
+    """The tables with ``name`` planted in ``share`` of the rows of some dealers, and those dealers."""
+    planted = PLANTINGS[name]
     changed = {key: frame.copy() for key, frame in tables.items()}
-    frame = changed[table]
-    ids = frame["dealer_id"] if "dealer_id" in frame else frame["lead_id"].map(
-        tables["leads"].set_index("lead_id")["dealer_id"]
-    )  # fmt: skip
+    frame, leads = changed[planted.table], tables["leads"].set_index("lead_id")
+    ids = (frame["dealer_id"] if "dealer_id" in frame else frame["lead_id"].map(leads["dealer_id"])).to_numpy(object)
     dealers = tables["dealers"]["dealer_id"].to_numpy(object)
-    chosen = set(rng.choice(dealers, max(1, round(PLANTED_DEALERS * len(dealers))), replace=False).tolist())
-    rows = np.flatnonzero(ids.isin(chosen).to_numpy() & may(frame))
-    rewrite(changed, rows[rng.random(len(rows)) < share], rng)
-    return changed, chosen
+    chosen = rng.choice(dealers, max(1, round(PLANTED_DEALERS * len(dealers))), replace=False).tolist()
+    order = rng.random(len(frame))
+    if planted.one_consultant:
+        consultant = frame["lead_id"].map(leads["consultant_id"])
+        order += consultant.map({each: rng.random() * 10**6 for each in consultant.unique()}).to_numpy()
+    may = planted.may(frame)
+    rows = []
+    for dealer in chosen:
+        own = np.flatnonzero((ids == dealer) & may)
+        rows.append(own[np.argsort(order[own])][: round(share * (ids == dealer).sum())])
+    planted.rewrite(changed, np.concatenate(rows), rng)
+    return changed, set(chosen)
 
 
 def alarms(signals: Signals) -> pd.DataFrame:
@@ -222,31 +267,39 @@ def honest(networks: int, dealers: int, months: int) -> None:
         print(f"| {code} | {many} ({many / networks:.1%}) | {smallest[code]:.1e} |", flush=True)
 
 
-def planted(networks: int, dealers: int, months: int) -> None:
+def planted(networks: int, dealers: int, months: int, only: str) -> None:
     """Every sign planted at some dealers of each network: how many of those with 100+ rows are found."""
-    found = {name: [0, 0, 0, 0, 0] for name in PLANTINGS}
+    cases = [(name, share) for name in PLANTINGS if only in name for share in SHARES.get(name, (SHARE,))]
+    found = {case: np.zeros(5, int) for case in cases}
     for seed in range(networks):
         _, tables = simulated(dealers, 2000 + seed, months)
-        for name in PLANTINGS:
-            rng = np.random.default_rng([seed, len(name)])
-            changed, chosen = plant(tables, name, rng)
+        for name, share in cases:
+            changed, chosen = plant(tables, name, share, np.random.default_rng([seed, len(name)]))
             signals = find_signals(changed, months, until(months))
             code = name.partition(" ")[0]
             own = signals.found[(signals.found["signal"] == code) & signals.found["dealer_id"].isin(chosen)]
             caught = own["flagged"].fillna(False).to_numpy(bool)
-            large, larger = (own["rows"] >= 100).to_numpy(), (own["rows"] >= 300).to_numpy()
-            others = alarms(signals)
-            others = int((~others["dealer_id"].isin(chosen)).sum())
-            for place, many in enumerate(
-                (large.sum(), (caught & large).sum(), larger.sum(), (caught & larger).sum(), others)
-            ):
-                found[name][place] += int(many)
+            rows = own["dealer_id"].map(rows_of(changed, PLANTINGS[name].table)).to_numpy()
+            large, larger = rows >= 100, rows >= 300
+            others = (~alarms(signals)["dealer_id"].isin(chosen)).sum()
+            found[name, share] += [large.sum(), (caught & large).sum(), larger.sum(), (caught & larger).sum(), others]
     print(f"{networks} networks of {dealers} dealers, {months} months; {PLANTED_DEALERS:.0%} of the dealers planted")
-    print("| planted | dealers with 100+ rows | found | with 300+ rows | found | alarms elsewhere |")
-    print("|---|---|---|---|---|---|")
-    for name, (large, caught, larger, caught_larger, others) in found.items():
+    print("| planted | share of rows | dealers with 100+ rows | found | with 300+ rows | found | alarms elsewhere |")
+    print("|---|---|---|---|---|---|---|")
+    for (name, share), (large, caught, larger, caught_larger, others) in found.items():
         shares = caught / max(large, 1), caught_larger / max(larger, 1)
-        print(f"| {name} | {large} | {shares[0]:.0%} | {larger} | {shares[1]:.0%} | {others} |", flush=True)
+        print(
+            f"| {name} | {share:.0%} | {large} | {shares[0]:.0%} | {larger} | {shares[1]:.0%} | {others} |", flush=True
+        )
+
+
+def rows_of(tables: Tables, table: str) -> dict[str, int]:
+    """How many rows of ``table`` each dealer has."""
+    frame = tables[table]
+    homes = frame["dealer_id"] if "dealer_id" in frame else frame["lead_id"].map(
+        tables["leads"].set_index("lead_id")["dealer_id"]
+    )  # fmt: skip
+    return homes.value_counts().to_dict()
 
 
 def speed(dealers: int, leads: int) -> None:
@@ -276,11 +329,12 @@ def main() -> None:
     options.add_argument("--dealers", type=int, default=60)
     options.add_argument("--months", type=int, default=6)
     options.add_argument("--leads", type=int, default=1_000_000)
+    options.add_argument("--only", default="", help="plantings whose name holds this")
     asked = options.parse_args()
     if asked.what == "honest":
         honest(asked.networks, asked.dealers, asked.months)
     elif asked.what == "planted":
-        planted(asked.networks, asked.dealers, asked.months)
+        planted(asked.networks, asked.dealers, asked.months, asked.only)
     else:
         speed(max(asked.dealers, 1_000), asked.leads)
 

@@ -120,6 +120,104 @@ def test_every_signal_has_a_planting():
     assert {planting.__name__ for planting in PLANTINGS} == set(DETECTORS)
 
 
+def reached_without_answers(tables):
+    revisits = tables["revisits"]
+    rows = rows_of(tables, "revisits", DEALER, 0.25, ~revisits["reached"].astype(bool))
+    revisits.loc[rows, "reached"] = True
+    revisits.loc[rows, [name for name in revisits if name.startswith("satisfaction_")]] = np.nan
+    return "revisit_success_improbable", set(revisits.loc[rows, "_row"])
+
+
+def reached_and_called_again(tables):
+    revisits = tables["revisits"]
+    rows = rows_of(tables, "revisits", DEALER, 0.15, revisits["reached"].astype(bool))
+    again = revisits.loc[rows].assign(reached=False, _row=range(9001, 9001 + len(rows)))
+    again["called_at"] += pd.Timedelta(days=1)
+    tables["revisits"] = pd.concat([revisits, again], ignore_index=True).astype(revisits.dtypes)
+    return "revisit_success_improbable", set(revisits.loc[rows, "_row"])
+
+
+def two_talks_at_once(tables):
+    revisits = tables["revisits"]
+    rows = rows_of(tables, "revisits", DEALER, 0.25, revisits["reached"].astype(bool))
+    revisits.loc[rows, "agent_id"] = "A1"
+    minutes = np.arange(len(rows)).astype("timedelta64[m]")
+    revisits.loc[rows, "called_at"] = np.datetime64("2025-05-14T10:00:07", "us") + minutes
+    revisits.loc[rows, "duration_s"] = 90
+    return "revisit_success_improbable", set(revisits.loc[rows, "_row"])
+
+
+def one_caller_reaches_everybody(tables):
+    revisits = tables["revisits"]
+    own = revisits["agent_id"] == "A1"
+    rows = rows_of(tables, "revisits", DEALER, 1.0, own)
+    revisits.loc[rows, "reached"] = True
+    others = rows_of(tables, "revisits", DEALER, 0.6, ~own)
+    revisits.loc[others, "reached"] = False
+    return "revisit_success_improbable", set(revisits.loc[rows, "_row"])
+
+
+def one_consultants_reason(tables):
+    consultant = tables["defeats"]["lead_id"].map(tables["leads"].set_index("lead_id")["consultant_id"])
+    mine = consultant == f"{DEALER}-2"
+    tables["defeats"].loc[mine, "reason_code"] = "supply_no_stock"
+    return "one_reason", set(tables["defeats"].loc[mine, "_row"])
+
+
+def one_reason_in_one_day(tables):
+    rows = rows_of(tables, "defeats", DEALER, 0.2)
+    tables["defeats"].loc[rows, "reason_code"] = "supply_no_stock"
+    times = np.datetime64("2025-05-14T09:01:07", "us") + (31 * np.arange(len(rows))).astype("timedelta64[m]")
+    tables["defeats"].loc[rows, "defeated_at"] = times
+    return "one_reason", set(tables["defeats"].loc[rows, "_row"])
+
+
+def one_consultants_sudden_reason(tables):
+    defeats = tables["defeats"]
+    consultant = defeats["lead_id"].map(tables["leads"].set_index("lead_id")["consultant_id"])
+    late = defeats["defeated_at"] >= pd.Timestamp("2025-04-01")
+    first = (consultant == f"{DEALER}-1") | (consultant == f"{DEALER}-2")
+    tables["leads"].loc[tables["leads"]["consultant_id"] == f"{DEALER}-2", "consultant_id"] = f"{DEALER}-1"
+    defeats.loc[first & late, "reason_code"] = "supply_no_stock"
+    defeats.loc[first & ~late, "reason_code"] = "product_power"
+    return "reason_shift", set(defeats.loc[first & late, "_row"])
+
+
+CROWDS = (
+    reached_without_answers, reached_and_called_again, two_talks_at_once, one_caller_reaches_everybody,
+    one_consultants_reason, one_reason_in_one_day, one_consultants_sudden_reason,
+)  # fmt: skip
+
+
+@pytest.fixture
+def staffed(tables):
+    """With three callers at every dealer."""
+    tables["revisits"]["agent_id"] = [f"A{number % 3}" for number in range(len(tables["revisits"]))]
+    return tables
+
+
+def test_honest_callers_are_left_alone(staffed):
+    assert flagged(found(staffed)) == set()
+
+
+@pytest.mark.parametrize("planting", CROWDS, ids=lambda planting: planting.__name__)
+def test_a_crowd_is_found_where_the_dealers_own_share_says_little(staffed, planting):
+    signal, rows = planting(staffed)
+    signals = found(staffed)
+    assert (DEALER, signal) in flagged(signals)
+    assert {dealer for dealer, _ in flagged(signals)} == {DEALER}
+    named = set(signals.evidence.loc[signals.evidence["signal"] == signal, "row_number"])
+    assert rows <= named
+    assert len(named - rows) <= len(named) / 3, "the evidence is mostly what was planted"
+
+
+def test_a_dealer_that_truly_loses_more_for_one_reason_is_left_alone(tables):
+    """A tenth of its filings more, evenly over consultants and days: a weakness, nothing to suspect."""
+    rows = np.random.default_rng(4).permutation(rows_of(tables, "defeats", DEALER))
+    tables["defeats"].loc[rows[: len(rows) // 10], "reason_code"] = "supply_no_stock"
+    assert flagged(found(tables)) == set()
+
+
 @pytest.mark.parametrize("planting", PLANTINGS, ids=lambda planting: planting.__name__)
 def test_the_dealer_is_found_with_its_rows(tables, planting):
     planting(tables)

@@ -8,6 +8,7 @@ import pytest
 
 from expectations.authenticity import SignalOptions, find_signals
 from expectations.authenticity.find import DETECTORS
+from expectations.scoring import weights
 from models.catalogue.signal_manual import PAGE, page
 from models.catalogue.signals import FILE, PeerTest, signals
 from models.errors import CatalogueError
@@ -26,6 +27,14 @@ def _reasons(result):
 
 def test_the_page_is_current():
     assert PAGE.read_text("utf-8") == page(), "run: python -m models.catalogue.signal_manual"
+
+
+def test_the_page_tells_what_a_sign_costs():
+    cost = weights().signals
+    told = " ".join(page().split())
+    assert f"takes {cost.points:g} points" in told
+    assert f"together at most {cost.most:g}" in told
+    assert f"at least {100 - cost.most:g} points" in told
 
 
 def test_the_catalogue_declares_what_there_is():

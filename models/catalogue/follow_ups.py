@@ -14,8 +14,8 @@ from models.in_force import standard
 
 FILE = Path(__file__).parent / "follow_ups.toml"
 
-StepName = Literal["effective", "no_effect", "worse", "extend", "pool_only", "not_executed"]
-STEPS: tuple[StepName, ...] = ("effective", "no_effect", "worse", "extend", "pool_only", "not_executed")
+StepName = Literal["effective", "no_effect", "worse", "extend", "pool_only", "partly", "not_executed"]
+STEPS: tuple[StepName, ...] = ("effective", "no_effect", "worse", "extend", "pool_only", "partly", "not_executed")
 _DECIDED: dict[EffectVerdict, StepName] = {
     EffectVerdict.EFFECTIVE: "effective",
     EffectVerdict.NO_EFFECT: "no_effect",
@@ -43,6 +43,7 @@ class FollowUps(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     look_months: tuple[int, ...] = Field(min_length=1)
+    cost_per_hour: float | None = Field(None, gt=0, description="CNY of a dealer's working hour; the OEM's to state")
     steps: dict[StepName, FollowUp]
 
     @model_validator(mode="after")
@@ -72,13 +73,16 @@ def follow_ups(folder: Path | None = None) -> FollowUps:
     return laid_over(FILE, FollowUps, folder)[0]
 
 
-def next_step(verdict: EffectVerdict, *, looks_left: bool, executed: bool | None) -> StepName:
+def next_step(verdict: EffectVerdict, *, looks_left: bool, executed: bool | None, partly: bool = False) -> StepName:
     """What follows on the verdict of a look; ``looks_left``: another look may still decide.
 
     What was not carried out is never judged, whatever the figures say; ``executed`` None (unknown) counts as done.
+    What was carried out ``partly`` and did not show is carried out wholly first.
     """
     if executed is False:
         return "not_executed"
     if verdict in _DECIDED:
         return _DECIDED[verdict]
-    return "extend" if looks_left else "pool_only"
+    if looks_left:
+        return "extend"
+    return "partly" if partly else "pool_only"

@@ -16,19 +16,22 @@ E, N, W, Q = EffectVerdict.EFFECTIVE, EffectVerdict.NO_EFFECT, EffectVerdict.WOR
 
 
 @pytest.mark.parametrize(
-    ("verdict", "left", "executed", "step"),
+    ("verdict", "left", "executed", "partly", "step"),
     [
-        (E, True, True, "effective"),
-        (N, True, None, "no_effect"),
-        (W, False, True, "worse"),
-        (Q, True, True, "extend"),
-        (Q, False, None, "pool_only"),
-        (N, False, False, "not_executed"),
-        (Q, True, False, "not_executed"),
+        (E, True, True, False, "effective"),
+        (N, True, None, False, "no_effect"),
+        (W, False, True, False, "worse"),
+        (Q, True, True, False, "extend"),
+        (Q, False, None, False, "pool_only"),
+        (N, False, False, False, "not_executed"),
+        (Q, True, False, False, "not_executed"),
+        (Q, True, True, True, "extend"),
+        (Q, False, True, True, "partly"),
+        (E, True, True, True, "effective"),
     ],
 )
-def test_the_verdict_decides_and_what_was_not_done_is_never_without_effect(verdict, left, executed, step):
-    assert next_step(verdict, looks_left=left, executed=executed) == step
+def test_the_verdict_decides_and_what_was_not_done_is_never_without_effect(verdict, left, executed, partly, step):
+    assert next_step(verdict, looks_left=left, executed=executed, partly=partly) == step
 
 
 def test_the_shipped_rules_are_those_of_the_process():
@@ -40,6 +43,7 @@ def test_the_shipped_rules_are_those_of_the_process():
         "worse": ("carry", "withdraw"),
         "extend": ("wait", "keep"),
         "pool_only": ("carry", "keep"),
+        "partly": ("carry", "again"),
         "not_executed": ("carry", "again"),
     }
     assert rules.steps["effective"].consent

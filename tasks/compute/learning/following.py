@@ -45,7 +45,9 @@ def following(
     for look in looks.to_dict("records"):
         executed = None if pd.isna(look["executed"]) else bool(look["executed"])
         left = int(look["months"]) < rules.look_months[-1]
-        name = next_step(EffectVerdict(look["verdict"]), looks_left=left, executed=executed)
+        name = next_step(
+            EffectVerdict(look["verdict"]), looks_left=left, executed=executed, partly=look.get("execution") == "partly"
+        )
         step = rules.steps[name]
         dealer, reason = str(look["dealer_id"]), str(look["reason"])
         known = tried.get((dealer, reason), frozenset()) | {str(look["measure"])}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -11,28 +9,16 @@ from scipy import stats
 from models.enums import EffectVerdict
 from tasks.compute.judgement.posterior import Options
 from tasks.compute.judgement.verify import verify
+from tasks.compute.learning.check import CHECK_COLUMNS, HALF_90, Check, gained, missing
+from tasks.compute.learning.headline import costs, with_and_without
 from tasks.compute.learning.record import stable_number
 
 BACK_MONTHS = 3  # how long ago the pretended plans of the back-test were
 ONE_SIDED = 0.05
 EXPECTED_FALSE = 0.045  # verification.md: share of useless measures with p at most .05
 PRETENDED_SHARE = 1 / 3  # as many dealers as a usual cycle gives plans to
+HEADLINE = ("close_rate_with", "close_rate_without", "extra_deals")
 LONGEST = 12  # months over which what a dealer would have done alone can be said
-HALF_90 = 1.645
-CHECK_COLUMNS = ["check", "value", "lo90", "hi90", "expected", "cases", "verdict"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check: value with 90 % interval, what it should be (NaN: nothing set), cases behind it, verdict message."""
-
-    check: str
-    value: float
-    lo90: float
-    hi90: float
-    expected: float
-    cases: int
-    verdict: str
 
 
 def self_checks(
@@ -41,6 +27,8 @@ def self_checks(
     looks: pd.DataFrame,
     *,
     held: frozenset[str] = frozenset(),
+    efforts: pd.DataFrame | None = None,
+    cost_per_hour: float | None = None,
     options: Options | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -48,7 +36,7 @@ def self_checks(
 
     ``counts``: close-rate counts up to the cycle (``judgement.model.panel``); ``treated``: dealer_id, start,
     issued_after of every approved measure not known to be left undone, whatever its indicator; ``looks``: the effects
-    of this cycle; ``held``: dealers held back by chance.
+    of this cycle; ``held``: dealers held back by chance; ``efforts`` and ``cost_per_hour``: see ``headline.costs``.
 
     - aa_false: A/A back-test. Plans are pretended three months ago for the worst third of the dealers without a
       measure: the share called better at one-sided .05 should be near .045.
@@ -57,26 +45,32 @@ def self_checks(
     - inconclusive: share of this cycle's looks at executed measures that did not decide.
     - programme_treated: mean effect on the close rate of treated dealers since they started, points, by their leads.
     - programme_network: the same over all leads of the network in those months: close rate with the loop less without.
+    - close_rate_with, close_rate_without (percent), extra_deals: see ``headline.with_and_without``.
+    - hours_per_closed_plan, hours_per_extra_deal, cost_per_extra_deal: see ``headline.costs``; only with ``efforts``.
     - hold_back: the treated dealers' mean effect less that of the dealers held back by chance, points.
     """
     options = options or Options()
     if counts.empty:
-        nothing = ("aa_false", "placebo_z", "programme_treated", "programme_network")
-        checks = [*(_missing(name, np.nan) for name in nothing), _inconclusive(looks)]
+        nothing = ("aa_false", "placebo_z", "programme_treated", "programme_network", *HEADLINE)
+        checks = [*(missing(name, np.nan) for name in nothing), _inconclusive(looks)]
         return pd.DataFrame([vars(check) for check in checks], columns=CHECK_COLUMNS)
+    effects = since_start(counts, treated, options)
+    of_treated, of_network = _programme(counts, effects)
+    first = int(effects["start"].min()) if len(effects) else int(counts["month"].max()) + 1
+    headline = with_and_without(counts, first, of_network)
     checks = [
         _back_test(counts, treated, options),
         _placebo(counts, treated, options, seed),
         _inconclusive(looks),
-        *programme(counts, treated, options=options),
+        of_treated,
+        of_network,
+        *headline,
     ]
+    if efforts is not None:
+        checks += costs(efforts, headline[-1], cost_per_hour)
     if held:
         checks.append(_against_held(counts, treated, held, options))
     return pd.DataFrame([vars(check) for check in checks], columns=CHECK_COLUMNS)
-
-
-def _missing(check: str, expected: float, cases: int = 0) -> Check:
-    return Check(check, np.nan, np.nan, np.nan, expected, cases, "learning.verdict.too_few")
 
 
 def _free(counts: pd.DataFrame, treated: pd.DataFrame, until: int) -> pd.DataFrame:
@@ -100,10 +94,10 @@ def _back_test(counts: pd.DataFrame, treated: pd.DataFrame, options: Options) ->
     rate = (added["x"] / added["n"])[added["n"] > 0].sort_values(kind="stable")
     worst = list(rate.index[: round(PRETENDED_SHARE * len(rate))])
     if not worst or until <= BACK_MONTHS:
-        return _missing("aa_false", EXPECTED_FALSE)
+        return missing("aa_false", EXPECTED_FALSE)
     effects = _pretended(free, worst, until, options)
     if len(effects) < options.minimum_dealers:
-        return _missing("aa_false", EXPECTED_FALSE, len(effects))
+        return missing("aa_false", EXPECTED_FALSE, len(effects))
     found = int((effects["p_up"] <= ONE_SIDED).sum())
     low, high = _share_interval(found, len(effects))
     verdict = "learning.verdict.too_many" if low > ONE_SIDED else "learning.verdict.as_expected"
@@ -115,12 +109,12 @@ def _placebo(counts: pd.DataFrame, treated: pd.DataFrame, options: Options, seed
     free = _free(counts, treated, until)
     dealers = sorted(free["dealer_id"].unique())
     if until <= BACK_MONTHS or len(dealers) < 2 * options.minimum_untreated:
-        return _missing("placebo_z", 1.0, len(dealers))
+        return missing("placebo_z", 1.0, len(dealers))
     shuffled = np.random.default_rng(stable_number("placebo", seed, until)).permutation(dealers)
     halves = (list(shuffled[::2]), list(shuffled[1::2]))
     effects = pd.concat([_pretended(free, half, until, options) for half in halves])
     if len(effects) < options.minimum_dealers:
-        return _missing("placebo_z", 1.0, len(effects))
+        return missing("placebo_z", 1.0, len(effects))
     total = float(((effects["effect_points"] / effects["se_points"]) ** 2).sum())
     size = len(effects)
     low, high = (float(np.sqrt(total / stats.chi2.ppf(p, size))) for p in (0.95, 0.05))
@@ -132,7 +126,7 @@ def _inconclusive(looks: pd.DataFrame) -> Check:
     carried_out = looks["executed"].ne(False).fillna(True).astype(bool)
     judged = looks[looks["effect_points"].notna() & carried_out]
     if judged.empty:
-        return _missing("inconclusive", np.nan)
+        return missing("inconclusive", np.nan)
     open_ones = int(judged["verdict"].eq(EffectVerdict.NOT_ENOUGH.value).sum())
     low, high = _share_interval(open_ones, len(judged))
     return Check(
@@ -176,9 +170,12 @@ def since_start(counts: pd.DataFrame, treated: pd.DataFrame, options: Options | 
 
 def programme(counts: pd.DataFrame, treated: pd.DataFrame, *, options: Options | None = None) -> tuple[Check, Check]:
     """What the programme brought (checks programme_treated and programme_network), by the forecast of every dealer."""
-    effects = since_start(counts, treated, options)
+    return _programme(counts, since_start(counts, treated, options))
+
+
+def _programme(counts: pd.DataFrame, effects: pd.DataFrame) -> tuple[Check, Check]:
     if effects.empty:
-        return _missing("programme_treated", 0.0), _missing("programme_network", 0.0)
+        return missing("programme_treated", 0.0), missing("programme_network", 0.0)
     leads = effects["denominator"].to_numpy(float)
     months = counts["month"].between(int(effects["start"].min()), int(counts["month"].max()))
     every = float(counts.loc[months, "n"].sum())
@@ -200,8 +197,7 @@ def _weighted(check: str, effects: pd.DataFrame, weight: np.ndarray) -> Check:
     value = float((weight * effects["effect_points"]).sum()) + pull
     half = HALF_90 * np.sqrt(_variance(effects, weight) + (pull / 2) ** 2)
     low, high = value - half, value + half
-    word = "gained" if low > 0 else "lost" if high < 0 else "not_sure"
-    return Check(check, value, low, high, 0.0, len(effects), f"learning.verdict.{word}")
+    return Check(check, value, low, high, 0.0, len(effects), gained(low, high))
 
 
 def _variance(effects: pd.DataFrame, weight: np.ndarray) -> float:
@@ -225,7 +221,7 @@ def _against_held(counts: pd.DataFrame, treated: pd.DataFrame, held: frozenset[s
     waiting = since_start(counts, pd.concat([treated, apart.assign(start=start, issued_after=start - 1)]), options)
     waiting = waiting[waiting["dealer_id"].isin(apart["dealer_id"])]
     if min(len(effects), len(waiting)) < 2:
-        return _missing("hold_back", 0.0, len(waiting))
+        return missing("hold_back", 0.0, len(waiting))
     value, variance = 0.0, 0.0
     for side, part in ((1, effects), (-1, waiting)):
         weight = part["denominator"].to_numpy(float)
@@ -233,5 +229,5 @@ def _against_held(counts: pd.DataFrame, treated: pd.DataFrame, held: frozenset[s
         value += side * float((weight * part["effect_points"]).sum())
         variance += _variance(part, weight)
     half = HALF_90 * np.sqrt(variance)
-    word = "gained" if value - half > 0 else "lost" if value + half < 0 else "not_sure"
-    return Check("hold_back", value, value - half, value + half, 0.0, len(waiting), f"learning.verdict.{word}")
+    low, high = value - half, value + half
+    return Check("hold_back", value, low, high, 0.0, len(waiting), gained(low, high))

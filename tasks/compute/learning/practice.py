@@ -1,0 +1,72 @@
+"""Good practice: what worked at whom, named to other dealers only with the dealer's consent (domain.md section 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from models.enums import Consent, EffectVerdict
+from models.messages import DEFAULT_LOCALE, text
+
+PRACTICE_COLUMNS = [
+    "reason",
+    "measure",
+    "indicator",
+    "plan_id",
+    "measure_id",
+    "dealer_id",
+    "months",
+    "shrunk_points",
+    "lo90",
+    "hi90",
+    "consent",
+    "named",
+]
+
+
+def practices(looks: pd.DataFrame, consents: Mapping[str, Consent]) -> pd.DataFrame:
+    """The measures called effective at a dealer, PRACTICE_COLUMNS, the surest (largest lo90) of each measure first.
+
+    ``looks``: rows of ``verify`` of all cycles; ``consents``: by plan, missing = not asked. ``named``: the dealer may
+    be named to others. What was carried out in part only is no practice to copy.
+    """
+    effective = looks["verdict"].eq(EffectVerdict.EFFECTIVE.value)
+    if "execution" in looks:
+        effective &= looks["execution"].ne("partly").fillna(True)
+    found = looks[effective].sort_values("months", kind="stable").drop_duplicates("measure_id", keep="last")
+    consent = [consents.get(str(plan), Consent.NOT_ASKED) for plan in found["plan_id"]]
+    found = found.assign(
+        consent=pd.Series([one.value for one in consent], index=found.index, dtype="str"),
+        named=pd.Series([one is Consent.GIVEN for one in consent], index=found.index, dtype="bool"),
+    )
+    found = found.sort_values(["reason", "measure", "lo90"], ascending=[True, True, False], kind="stable")
+    return found.reindex(columns=PRACTICE_COLUMNS).reset_index(drop=True)
+
+
+def practice_note(table: pd.DataFrame, reason: str, measure: str, reader: str) -> Mapping[str, object]:
+    """What a plan may say to the dealer ``reader`` of where a measure worked: parameters of ``practice_sentence``.
+
+    Empty when it worked at no other dealer. A dealer that consented comes before surer ones that did not; a dealer
+    that did not is counted, never named.
+    """
+    rows = table[table["reason"].eq(reason) & table["measure"].eq(measure) & table["dealer_id"].ne(reader)]
+    if rows.empty:
+        return {}
+    best = rows.sort_values("named", ascending=False, kind="stable").iloc[0]
+    return {
+        "dealers": int(rows["dealer_id"].nunique()),
+        "dealer_id": str(best["dealer_id"]) if best["named"] else "",
+        "effect": float(best["shrunk_points"]),
+    }
+
+
+def practice_sentence(note: Mapping[str, object], dealer_name: str = "", locale: str = DEFAULT_LOCALE) -> str:
+    """The note in one sentence; ``dealer_name`` is used only where the dealer consented. Empty for an empty note."""
+    if not note:
+        return ""
+    named = bool(note["dealer_id"])
+    figures = {"dealers": note["dealers"], "effect": f"{float(note['effect']):.1f}"}  # type: ignore[arg-type]
+    if named:
+        return text("learning.practice.named", locale, dealer=dealer_name or note["dealer_id"], **figures)
+    return text("learning.practice.unnamed", locale, **figures)

@@ -127,7 +127,9 @@ def _scores() -> str:
     return (
         "\n## The score\n\n100 points less, for every rule and table: points of the action x weight of the table x\n"
         f"share of the dealer's rows of that table that fail (taken of at least {small} rows).\n\n"
-        f"{_head('action', 'points if every row fails')}{points}\n{_head('table', 'weight')}{tables}"
+        f"{_head('action', 'points if every row fails')}{points}\n{_head('table', 'weight')}{tables}\n"
+        "Flagged authenticity signals ([signals](signals.md)) cost besides, together at most "
+        f"{measure.signals.most:g} points.\n"
     )
 
 

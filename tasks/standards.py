@@ -8,6 +8,7 @@ from pathlib import Path
 from expectations.rules import rules
 from expectations.scoring import weights
 from expectations.standard import limits
+from models.catalogue.competitors import competitors
 from models.catalogue.deadlines import deadlines
 from models.catalogue.doubts import doubts
 from models.catalogue.filter_rules import filter_rules
@@ -37,6 +38,7 @@ FILES: Mapping[str, Callable[[Path | None], object]] = {
     "price_rules.toml": price_rules,
     "profile_rules.toml": profile_rules,
     "text_rules.toml": text_rules,
+    "competitors.toml": competitors,
     "doubts.toml": doubts,
     "deadlines.toml": deadlines,
     "follow_ups.toml": follow_ups,

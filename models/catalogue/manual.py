@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from models.catalogue.competitors import Competitor, competitors
 from models.catalogue.playbook import Measure, Playbook, playbook
 from models.catalogue.reasons import Reason, catalogue
 from models.enums import OwnerRole
@@ -14,7 +15,7 @@ from models.enums import OwnerRole
 _INTRODUCTION = """\
 # Reasons and measures 战败原因与整改措施
 
-Written from `models/catalogue/reasons.toml` and `models/catalogue/playbook/*.toml` by
+Written from `models/catalogue/reasons.toml`, `playbook/*.toml` and `competitors.toml` beside it by
 `python -m models.catalogue.manual`; change the data, not this page.
 
 An OEM keeps its own `reasons.toml` and `playbook/*.toml` in a catalogue folder of its own: entries of the same code are
@@ -60,6 +61,10 @@ def _page() -> Iterator[str]:
             )
     yield from _findings(book)
     yield from _cards(book)
+    yield "## Competitors\n"
+    yield "Own series, what it is lost to, and what customers compare; prices are the OEM's to enter, with their day.\n"
+    rows = (_competitor(one) for one in competitors().competitors.values())
+    yield from _table(("own series", "competitor", "strong", "weak", "price, CNY"), rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
@@ -123,12 +128,20 @@ def _cards(book: Playbook) -> Iterator[str]:
     yield "## Argument cards\n"
     yield "Told from the fact to the view, designed from the view to the fact.\n"
     for code, card in book.argument_cards.items():
-        yield f"**{card.title.zh_CN} · {card.title.en}** (`{code}`, for `{card.concern_code}`)\n"
+        special = " ".join(part for part in (card.competitor, card.series) if part)
+        asked = f", against {special}" if special else ""
+        yield f"**{card.title.zh_CN} · {card.title.en}** (`{code}`, for `{card.concern_code}`{asked})\n"
         for number, (name, step) in enumerate(
             (("事实阐述", card.fact), ("问题关注", card.concern), ("观点导入", card.view)), 1
         ):
-            yield f"{number}. {name}:{step.zh_CN} · {step.en}"
+            yield f"{number}. {name}：{step.zh_CN} · {step.en}"
         yield ""
+
+
+def _competitor(one: Competitor) -> tuple[str, ...]:
+    said = ("; ".join(f"{phrase.zh_CN} · {phrase.en}" for phrase in part) for part in (one.strong, one.weak))
+    price = "" if one.price_from is None else f"{one.price_from:,.0f}–{one.price_to:,.0f} ({one.as_of}, {one.source})"
+    return one.against, f"{one.brand} {one.series}".strip(), *said, price
 
 
 if __name__ == "__main__":

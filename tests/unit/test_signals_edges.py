@@ -8,6 +8,7 @@ import pytest
 
 from expectations.authenticity import SignalOptions, find_signals
 from expectations.authenticity.find import DETECTORS
+from expectations.authenticity.parts import clustered
 from expectations.scoring import weights
 from models.catalogue.signal_manual import PAGE, page
 from models.catalogue.signals import FILE, PeerTest, signals
@@ -165,3 +166,22 @@ def test_p_values_of_honest_dealers_are_no_smaller_than_they_should_be(rate):
     p = np.concatenate(small)
     for limit in (0.05, 0.01, 0.001):
         assert (p < limit).mean() < limit * 1.5 + 3 * np.sqrt(limit / len(p))
+
+
+@pytest.mark.parametrize(("chance", "found_rows"), [(1 / 252 * 1.001, 5), (1 / 252 * 0.999, 0)])
+def test_a_crowd_is_as_improbable_as_the_hypergeometric_says(chance, found_rows):
+    """Five of ten rows in the cell, five of ten with the level, all five together: one way of choose(10, 5) = 252."""
+    cell, level = np.repeat([0, 1], 5), np.repeat([2, 0], 5)
+    limits = {"cell_rows": 5, "cell_share": 0.5}
+    crowd = clustered(np.zeros(10, int), cell, level, limits, chance)
+    assert crowd[:5].sum() == found_rows
+    assert crowd[5:].sum() == found_rows, "the other half is as odd"
+    assert not clustered(np.full(10, -1), cell, level, limits, 1.0).any()
+    assert not clustered(np.zeros(10, int), cell, level, limits | {"cell_rows": 6}, 1.0).any()
+
+
+def test_a_level_a_dealer_has_throughout_is_no_crowd():
+    """Nine of ten filings for one reason, however distributed: that is the whole dealer, not one consultant."""
+    level = np.append(np.zeros(90, int), np.ones(10, int))
+    cell = np.random.default_rng(2).integers(0, 4, 100)
+    assert not clustered(np.zeros(100, int), cell, level, {"cell_rows": 5, "cell_share": 0.2}, 1e-3).any()

@@ -15,6 +15,7 @@ from typing import Any
 import xlsxwriter
 
 from models.messages import text
+from reports.workbook import RISKY, SAFE
 
 VERSION = "rematch-corrections/1"
 META_SHEET = "_rematch"
@@ -23,8 +24,6 @@ TOKEN, KEEP = "_token", "_keep"  # columns besides the fields
 MOST_ROWS = 50_000
 YES: Mapping[str, str] = {"zh_CN": "是", "en": "yes"}
 
-_SAFE = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
 _LONGEST_LIST = 255  # characters a drop-down list may have in the file format
 _SAID = ("state", "wrong", "mend", "file", "row")
 _WIDTHS = (10, 40, 40, 20, 8)
@@ -62,11 +61,12 @@ class CorrectionRow:
 
 @dataclass(frozen=True)
 class CorrectionColumn:
-    """A field: its name, its label and, for closed sets, the words to choose from."""
+    """A field: its name, its label, for closed sets the words to choose from, what a mapped source calls it."""
 
     field: str
     label: str
     choices: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class CorrectionBook:
 class _Writer:
     def __init__(self, book: CorrectionBook) -> None:
         self.book, self.buffer = book, io.BytesIO()
-        self.file = xlsxwriter.Workbook(self.buffer, _SAFE)
+        self.file = xlsxwriter.Workbook(self.buffer, SAFE)
         # A fixed creation time: the same rows give the same file.
         self.file.set_properties({"title": self.t("title", dealer=book.dealer), "created": book.as_of})
         self.formats = {name: self.file.add_format(_BASE | extra) for name, extra in _FORMATS.items()}
@@ -114,7 +114,7 @@ class _Writer:
 
     def put(self, sheet: Any, row: int, column: int, words: str, style: str) -> None:
         """Text stays text: nothing is read as a formula, neither now nor when the cell is edited."""
-        formats = self.quoted if words.startswith(_RISKY) else self.formats
+        formats = self.quoted if words.startswith(RISKY) else self.formats
         sheet.write_string(row, column, words, formats[style])
 
     def overview(self) -> None:
@@ -164,7 +164,7 @@ class _Writer:
         keep = any(row.confirmable for row in table.rows)
         codes = [TOKEN, *_SAID, *([KEEP] if keep else []), *(column.field for column in table.columns)]
         labels = ["", *(self.t(f"head.{name}") for name in _SAID), *([self.t("head.keep")] if keep else [])]
-        labels += [column.label for column in table.columns]
+        labels += [self.label(column) for column in table.columns]
         sheet.set_column(0, 0, None, None, {"hidden": True})
         for at, width in enumerate(_WIDTHS, 1):
             sheet.set_column(at, at, width)
@@ -185,6 +185,11 @@ class _Writer:
         sheet.autofilter(_HEAD, 1, last, len(codes) - 1)
         self.choices(sheet, table, codes, keep, last)
         sheet.protect("", {"format_columns": True, "format_rows": True, "autofilter": True, "sort": True})
+
+    def label(self, column: CorrectionColumn) -> str:
+        """A field's label, with the source's own names where they are others."""
+        names = [name for name in column.called if name != column.label]
+        return f"{column.label}\n{self.t('called', names=' / '.join(names))}" if names else column.label
 
     def line(self, sheet: Any, at: int, row: CorrectionRow, table: CorrectionTable, keep: bool) -> None:
         self.put(sheet, at, 0, row.token, "cell")

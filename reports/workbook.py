@@ -14,6 +14,7 @@ import xlsxwriter
 
 # Text of dealers and customers must never become a formula or a link.
 SAFE = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+RISKY = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula when such a cell is edited
 LINE = 16.5  # points of a line of text
 LONGEST = 32_000  # characters a cell takes, a little under Excel's limit
 
@@ -56,6 +57,9 @@ class Book:
         self.book = xlsxwriter.Workbook(self._buffer, SAFE)
         self.book.set_properties({"title": title, "created": created})
         self.formats = {name: self.book.add_format(_BASE | extra) for name, extra in _FORMATS.items()}
+        self.quoted = {
+            name: self.book.add_format(_BASE | extra | {"quote_prefix": True}) for name, extra in _FORMATS.items()
+        }
 
     def sheet(self, name: str, widths: Sequence[float], *, repeat: int | None = None) -> Sheet:
         """A new sheet, A4 across; ``repeat`` is the row printed on top of every page."""
@@ -72,7 +76,7 @@ class Sheet:
 
     def __init__(self, book: Book, name: str, widths: Sequence[float], repeat: int | None) -> None:
         self.paper = book.book.add_worksheet(name)
-        self.widths, self.formats, self.row = list(widths), book.formats, 0
+        self.widths, self.formats, self.quoted, self.row = list(widths), book.formats, book.quoted, 0
         for column, width in enumerate(widths):
             self.paper.set_column(column, column, width, self.formats["body"])
         self.paper.hide_gridlines(2)
@@ -88,10 +92,15 @@ class Sheet:
         last = len(self.widths) - 1
         if last:
             self.paper.merge_range(self.row, 0, self.row, last, "", self.formats[kind])
-        self.paper.write_string(self.row, 0, words[:LONGEST], self.formats[kind])
+        self._put(0, words[:LONGEST], kind)
         extra = {"title": 9, "lead": 6}.get(kind, 1)
         self.paper.set_row(self.row, LINE * lines(words, sum(self.widths)) + extra)
         self.row += 1
+
+    def _put(self, column: int, words: str, kind: str) -> None:
+        """Text stays text, also when somebody edits the cell."""
+        formats = self.quoted if words.startswith(RISKY) else self.formats
+        self.paper.write_string(self.row, column, words, formats[kind])
 
     def gap(self) -> None:
         """An empty row."""
@@ -108,7 +117,7 @@ class Sheet:
                 self.paper.write_number(self.row, column, value, self.formats[kind])
             else:
                 words = str(value)[:LONGEST]
-                self.paper.write_string(self.row, column, words, self.formats[kind])
+                self._put(column, words, kind)
                 high = max(high, lines(words, self.widths[column]))
         self.paper.set_row(self.row, min(LINE * high + 1, 400))
         self.row += 1

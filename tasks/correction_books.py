@@ -31,7 +31,7 @@ from reports.correction_workbook import (
 from tasks.compute.corrections import cell_texts, confirmable, open_cells
 from tasks.compute.folding import UNASSIGNED
 from tasks.correction_tokens import Token, sign, token_text
-from tasks.ingest import LAYER, row_digests
+from tasks.ingest import LAYER, row_digests, source_columns
 from tasks.job import Job
 
 #: Problems of values that could not be typed: the cell is empty in the lake, the value stands in the parameters.
@@ -119,10 +119,10 @@ class CorrectionLists:
             found[table.name] = {(file, int(row)): _Stored(each, digest, key) for file, row, each, digest, key in lines}
         return found
 
-    def books(self, locale: str) -> Iterator[tuple[str, CorrectionBook]]:
-        """A workbook for every one of ``dealers`` that has rows to correct."""
+    def books(self, locale: str, most: int = MOST_ROWS) -> Iterator[tuple[str, CorrectionBook]]:
+        """A workbook of at most ``most`` rows for every one of ``dealers`` that has rows to correct."""
         for dealer_id, problems in sorted(self._by_dealer.items()):
-            yield dealer_id, _Book(self.job, dealer_id, problems, self._rows, locale).build()
+            yield dealer_id, _Book(self.job, dealer_id, problems, self._rows, locale, most).build()
 
 
 class _Book:
@@ -135,8 +135,10 @@ class _Book:
         problems: Sequence[Any],
         rows: Mapping[str, Mapping[Place, _Stored]],
         locale: str,
+        most: int,
     ) -> None:
         self.job, self.lake, self.dealer_id, self.locale, self.rows = job, job.lake, dealer_id, locale, rows
+        self.most = most
         self.personal = dealer_id != UNASSIGNED
         self.unreadable = [problem for problem in problems if problem.rule == _UNREADABLE]
         self.problems = [problem for problem in problems if problem.rule != _UNREADABLE]
@@ -148,7 +150,7 @@ class _Book:
             if place in self.rows[problem.table]:
                 by_row.setdefault((problem.table, place), []).append(problem)
         ranked = sorted(by_row.items(), key=lambda item: min(_STATES.index(each.state) for each in item[1]))
-        shown = ranked[:MOST_ROWS]
+        shown = ranked[: self.most]
         tables = [
             self._table(name, [(place, problems) for (table, place), problems in shown if table == name])
             for name in contract().tables
@@ -201,8 +203,12 @@ class _Book:
         rows = [self._row(table, place, problems, words) for place, problems in lines]
         used = {field for row in rows for field in (*row.open, *(f for f, cell in row.cells.items() if cell))}
         ordered = [name for name in table.key if name in used] + [f for f in table.fields if f not in table.key]
+        called = source_columns(self.lake, name)
         columns = [
-            CorrectionColumn(field, table.fields[field].label.text(self.locale), self._choices(table.fields[field]))
+            CorrectionColumn(
+                *(field, table.fields[field].label.text(self.locale), self._choices(table.fields[field])),
+                called.get(field, ()),
+            )
             for field in ordered
             if field in used
         ]

@@ -131,6 +131,11 @@ def absent_fields(lake: Lake) -> dict[str, frozenset[str]]:
     return {table: frozenset(lake.notes(LAYER, table).get("absent", ())) for table in contract().tables}
 
 
+def source_columns(lake: Lake, table: str) -> dict[str, tuple[str, ...]]:
+    """What a mapped source calls the fields it takes from a column; nothing for a source in the contract's names."""
+    return {field: tuple(names) for field, names in lake.notes(LAYER, table).get("called", {}).items()}
+
+
 def usable(frame: pd.DataFrame, problems: pd.DataFrame, table: str) -> np.ndarray:
     """Which rows of a received ``frame`` no problem of severity quarantine sets apart (boolean array)."""
     apart = problems[(problems["table"] == table) & (problems["severity"] == Severity.QUARANTINE.value)]
@@ -167,6 +172,17 @@ def receive_corrections(workspace: Workspace, table: Table, rows: pd.DataFrame, 
     return receiver.corrected(delivery, replaced)
 
 
+def _called(mapping: SourceMapping) -> dict[str, dict[str, list[str]]]:
+    """By table and field: the columns of the source it is taken from as they are, in all its feeds."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for table, feeds in mapping.tables.items():
+        for feed in feeds:
+            for field, value in feed.fields.items():
+                names = found.setdefault(table, {}).setdefault(field, [])
+                names += [name for name in (value.column or value.coalesce or ()) if name not in names]
+    return {table: {field: names for field, names in fields.items() if names} for table, fields in found.items()}
+
+
 class _Receiver:
     """One ingest into one lake."""
 
@@ -177,6 +193,7 @@ class _Receiver:
         self.typing = Typing(self.lake.protection.phone_keys, zone, settings.phone_region)
         how = "|".join((_VERSION, zone, settings.phone_region, mapping.model_dump_json() if mapping else ""))
         self.how = hashlib.sha256(how.encode()).hexdigest()
+        self.called = _called(mapping) if mapping else {}
 
     def in_contract(self, root: Path) -> IngestReport:
         sources, notices = contract_sources(root)
@@ -223,6 +240,7 @@ class _Receiver:
     def corrected(self, delivery: Delivery, replaced: pd.DataFrame) -> TableAccount:
         notes = self.lake.notes(LAYER, delivery.table.name)
         self.how = notes["how"]
+        self.called = {delivery.table.name: notes.get("called", {})}
         delivery = replace(delivery, absent=frozenset(notes["absent"]))
         return self._receive(delivery, empty_frame(PROBLEM_DTYPES), {}, replaced)
 
@@ -269,6 +287,7 @@ class _Receiver:
                 "digests": notes.get("digests", {})
                 | ({o.file: o.digest for o in good} if sources is None else dict(sources)),
                 "absent": sorted(delivery.absent),
+                "called": self.called.get(table.name, {}),
             },
         )
         return self._account(table.name, months, broken)

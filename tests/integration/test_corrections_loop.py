@@ -1,13 +1,19 @@
 """The correction loop end to end: every failing row in its dealer's workbook, and what comes back closes its rows."""
 
+import io
 import json
 import stat
 
+import pandas as pd
 import pytest
-from support.corrections import CYCLE, FILES, LEADS, checked, fill_in, lines, sheets, write
+from support.corrections import CYCLE, DEALERS, FILES, LEADS, checked, fill_in, lines, sheets, write
 
+from models.catalogue.contract import contract
 from models.errors import SourceError
+from models.mapping import SourceMapping
+from reports.correction_workbook import correction_workbook
 from tasks.compute.folding import UNASSIGNED
+from tasks.correction_books import CorrectionLists
 from tasks.correction_tokens import ISSUED, history
 from tasks.corrections import take_back
 from tasks.ingest import ingest, received_counts
@@ -320,3 +326,104 @@ def test_records_hold_nothing_personal(workspace, job, tmp_path):
         assert set(json.loads(file.read_text("utf-8"))) <= {
             *("at", "kind", "dealer_id", "cycle", "actor", "file", "rows", "cells", "refused", "wrong"),
         }
+
+
+def test_parquet_rows_are_corrected_and_stay_so(workspace, tmp_path):
+    folder = tmp_path / "parquet"
+    folder.mkdir()
+    for name, content in FILES.items():
+        pd.read_csv(io.StringIO(content), dtype="str").to_parquet(folder / f"{name}.parquet")
+    job = checked(workspace, folder)
+    write_workbooks(job, EVERYBODY)
+    before = failing(job)
+    (outcome,) = back(workspace, fill_in(book(job, "D1"), tmp_path / "back.xlsx", *D1_EDITS))
+    assert (outcome.rows, outcome.cells, outcome.wrong) == (3, 4, ())
+    (folder / "dealers.parquet").touch()
+    leads = pd.read_parquet(folder / "leads.parquet")
+    pd.concat([leads, leads.tail(1).assign(lead_id="L10", phone="13800000020")]).to_parquet(folder / "leads.parquet")
+    ingest(workspace, folder)  # the wrong rows come again
+    after = failing(checked(workspace, version="v2"))
+    assert {key for key in before if key[1] in ("L2", "L3")} - after
+    assert not {key for key in after if key[1] in ("L2", "L3")}
+    assert accepted(workspace).set_index("lead_id").loc["L2", "age"] == 40
+
+
+DMS_NAMES = {"lead_id": "线索号", "dealer_id": "门店", "customer_name": "姓名", "phone": "电话", "age": "岁数"}
+DMS = SourceMapping.model_validate(
+    {
+        "inputs": {name: {"files": [f"{name}.csv"]} for name in FILES},
+        "tables": {
+            name: {
+                "from": name,
+                "fields": {
+                    field: DMS_NAMES.get(field, field) if name == "leads" else field
+                    for field in content.splitlines()[0].split(",")
+                },
+            }
+            for name, content in FILES.items()
+        },
+    }
+)
+
+
+@pytest.mark.parametrize("locale", ["zh_CN", "en"])
+def test_a_mapped_source_is_corrected_under_both_names(workspace, tmp_path, locale):
+    head, rest = LEADS.split("\n", 1)
+    renamed = ",".join(DMS_NAMES.get(name, name) for name in head.split(","))
+    folder = write(tmp_path / "dms", **FILES | {"leads": f"{renamed}\n{rest}"})
+    ingest(workspace, folder, DMS)
+    job = checked(workspace)
+    write_workbooks(job, EVERYBODY)
+    opened = sheets(book(job, "D1", locale))
+    leads = opened.worksheets[1]
+    names = dict(zip((cell.value for cell in leads[2]), (cell.value for cell in leads[3]), strict=True))
+    labels = contract().tables["leads"].fields
+    assert names["age"].startswith(labels["age"].label.text(locale)), "as everybody calls it"
+    assert "岁数" in names["age"], "and as this source does"
+    edits = [(leads.title if edit[0] == "leads" else opened.worksheets[2].title, *edit[1:]) for edit in D1_EDITS]
+    (outcome,) = back(workspace, fill_in(book(job, "D1", locale), tmp_path / "back.xlsx", *edits))
+    assert (outcome.rows, outcome.cells, outcome.wrong) == (3, 4, ())
+    (folder / "leads.csv").write_text(f"{renamed}\n{rest}\n", "utf-8")
+    ingest(workspace, folder, DMS)
+    again = checked(workspace, version="v2")
+    assert not {key for key in failing(again) if key[1] in ("L2", "L3")}
+    assert accepted(workspace).set_index("lead_id").loc["L2", "age"] == 40
+
+
+def test_more_rows_than_a_workbook_takes_are_said_and_follow(workspace, source, job, tmp_path):
+    (small,) = [made for dealer, made in CorrectionLists(job, ["D1"]).books("en", most=1) if dealer == "D1"]
+    whole = next(made for _, made in CorrectionLists(job, ["D1"]).books("en"))
+    assert (small.listed, small.total, whole.listed, whole.total) == (1, 4, 4, 4)
+    (row,) = [row for table in small.tables for row in table.rows]
+    assert row.state == "set apart", "what is not counted at all comes first"
+    path = tmp_path / "small.xlsx"
+    path.write_bytes(correction_workbook(small))
+    first = sheets(path).worksheets[0]
+    told = " ".join(str(cell.value) for line in first.iter_rows() for cell in line if cell.value)
+    assert "4 rows fail; only the 1 most urgent are listed here" in told
+    (outcome,) = back(workspace, fill_in(path, tmp_path / "back.xlsx", D1_EDITS[0]))
+    assert (outcome.rows, outcome.wrong) == (1, ())
+    rest = next(made for _, made in CorrectionLists(checked(workspace, version="v2"), ["D1"]).books("en", most=1))
+    assert rest.total < small.total
+    assert {row.file for table in rest.tables for row in table.rows}, "the next one is listed now"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r="])
+def test_no_text_of_a_source_becomes_a_formula(workspace, tmp_path, start):
+    word = f"{start}cmd|'/C calc'!A0"
+    frame = pd.read_csv(io.StringIO(LEADS), dtype="str")
+    frame["customer_name"], frame["series"] = word, word
+    folder = write(tmp_path / "in", dealers=DEALERS, defeats=FILES["defeats"])
+    frame.to_parquet(folder / "leads.parquet")
+    job = checked(workspace, folder)
+    write_workbooks(job, EVERYBODY)
+    seen = 0
+    for dealer in ("D1", "D2", UNASSIGNED):
+        for sheet in sheets(book(job, dealer)):
+            for cell in (cell for row in sheet.iter_rows() for cell in row if cell.value is not None):
+                assert cell.data_type != "f", (sheet.title, cell.coordinate)
+                assert cell.hyperlink is None
+                if str(cell.value).startswith(("=", "+", "-", "@", "\t", "\r")):
+                    assert cell.quotePrefix, (sheet.title, cell.coordinate)
+                    seen += 1
+    assert seen or not word.strip().startswith(start), "the text stands there, unless typing trimmed it"

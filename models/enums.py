@@ -158,6 +158,14 @@ class Consent(Word):
     DECLINED = "declined"
 
 
+class NoteKind(Word):
+    """Where a qualitative note comes from (domain.md section 8)."""
+
+    INTERVIEW = "interview"
+    FOCUS_GROUP = "focus_group"
+    VISIT = "visit"
+
+
 class EffectVerdict(Word):
     """What follow-up verification says of a measure (domain.md section 10)."""
 

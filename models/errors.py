@@ -62,6 +62,10 @@ class MappingError(UserError):
     """A source mapping is wrong or does not fit the files it names."""
 
 
+class NotesError(UserError):
+    """A file of qualitative notes breaks its form or holds personal data."""
+
+
 class SourceError(UserError):
     """A source file, folder or query cannot be read."""
 

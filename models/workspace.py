@@ -57,6 +57,11 @@ class Workspace:
         return self.home / "lake"
 
     @property
+    def notes(self) -> Path:
+        """Qualitative notes: ``notes/*.toml`` and ``notes/*.csv``, kept by the OEM."""
+        return self.home / "notes"
+
+    @property
     def results(self) -> Path:
         """What each cycle computed: ``results/<cycle>/<name>.parquet``."""
         return self.home / "results"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from expectations.rules import CheckOutcome
+from expectations.rules import CheckOutcome, telling
 from models.catalogue.contract import contract
 
 NATION = "nation"
@@ -41,7 +41,10 @@ def current(
     local = summed.rename(columns={"expectation": "id"}).join(said, on="id", how="inner").assign(note="")
     local["outcome"] = [_outcome(*counts) for counts in zip(local["checked"], local["failed"], strict=True)]
     tables = by_region["expectation"].map(said["table"])
-    reached = by_region.assign(table=tables).groupby(["dealer_id", "table"])["checked"].max()
+    # What is said of a whole month counts dealers, not rows.
+    of_months = by_region["expectation"].map(said["rule"]).isin(telling())
+    of_rows = by_region.assign(table=tables)[~of_months]
+    reached = of_rows.groupby(["dealer_id", "table"])["checked"].max()
     rows = expectations.groupby("table")["rows"].max()
     read = _at_reading(expectations, problems, regions, rows, reached)
     whole = pd.concat([part for part in (nation, local[_ANSWER], read) if len(part)], ignore_index=True)
@@ -90,8 +93,8 @@ def with_history(now: pd.DataFrame, earlier: Sequence[tuple[str, pd.DataFrame]],
     before = earlier[-1][1] if earlier else told.iloc[:0]
     last = before.drop_duplicates(key).set_index(key)["share"].rename("share_before")
     told = told.join(last, on=key)
-    failing = [part.loc[part["failed"] > 0, key].assign(first_seen=name) for name, part in earlier]
-    failing.append(told.loc[told["failed"] > 0, key].assign(first_seen=cycle))
+    failing = [part.loc[_failing(part), key].assign(first_seen=name) for name, part in earlier]
+    failing.append(told.loc[_failing(told), key].assign(first_seen=cycle))
     first = pd.concat(failing, ignore_index=True).drop_duplicates(key).set_index(key)["first_seen"]
     told = told.join(first, on=key)
     return told.assign(first_seen=told["first_seen"].fillna("").astype("str"))[list(DOC_COLUMNS)]
@@ -134,3 +137,9 @@ def _scoped(found: pd.DataFrame, regions: Mapping[str, str]) -> pd.DataFrame:
     )
     local = told.assign(scope=told["dealer_id"].map(regions)).dropna(subset=["scope"])
     return pd.concat([told.assign(scope=NATION), local], ignore_index=True)
+
+
+def _failing(checks: pd.DataFrame) -> pd.Series:
+    """Which checks have failing rows, or failed without any because they are about a whole month."""
+    of_month = checks["rule"].isin(telling()) & (checks["outcome"] == CheckOutcome.FAILED.value)
+    return (checks["failed"] > 0) | of_month

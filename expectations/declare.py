@@ -98,6 +98,26 @@ class Suite:
             ignore_row_if="either_value_is_missing",
         )
 
+    def rows_between(self, rule: str, low: int, high: int) -> None:
+        """The number of rows lies within these."""
+        self._add("ExpectTableRowCountToBeBetween", rule, "", min_value=low, max_value=high)
+
+    def filled(self, rule: str, column: str, **bounds: object) -> None:
+        """The share of filled cells lies within ``min_value`` and ``max_value``."""
+        self._add("ExpectColumnProportionOfNonNullValuesToBeBetween", rule, column, column=column, **bounds)
+
+    def median(self, rule: str, column: str, low: float, high: float) -> None:
+        """The median lies within these."""
+        self._add("ExpectColumnMedianToBeBetween", rule, column, column=column, min_value=low, max_value=high)
+
+    def varied(self, rule: str, column: str) -> None:
+        """The cells are not all the same."""
+        self._add("ExpectColumnUniqueValueCountToBeBetween", rule, column, column=column, min_value=2)
+
+    def known_words(self, rule: str, column: str, words: Iterable[str]) -> None:
+        """All words of the column are among ``words``."""
+        self._add("ExpectColumnDistinctValuesToBeInSet", rule, column, column=column, value_set=list(words))
+
     def own(self, rule: str, entry: OwnExpectation) -> None:
         """An expectation an OEM declares itself."""
         self._add(entry.type, rule, entry.column, **entry.arguments)

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from expectations import masks, suites
+from expectations import masks, months, suites
 from expectations.rules import rules
 from expectations.scoring import weights
-from expectations.standard import standard_until
+from expectations.standard import limits, standard_until
 from models.messages import messages
 
 PAGE = Path(__file__).parent.parent / "docs" / "expectations.md"
@@ -26,10 +26,12 @@ _INTRO = """# Expectations
 One native Great Expectations suite per table (`expectations/suites.py`). Great Expectations gives the verdict, one
 mask function per expectation type (`expectations/masks.py`) the rows, from the same object; both counts must agree or
 the run stops. Severity and action of each rule are data (`expectations/rules.toml`), so are the limits
-(`expectations/limits.toml`) and the points of the score (`expectations/scoring.toml`).
+(`expectations/limits.toml`) and the points of the score (`expectations/scoring.toml`). An OEM adds expectations and
+changes severities in a folder of its own ([standards](standards.md)).
 
 - **drop**: the row is set apart (quarantined). **hold**: it waits with its lead. **null**: the cell is emptied, the
   row stays. **keep**: only said. **stop**: the table cannot be used. **duplicate**: a repetition, dropped and counted.
+  **tell**: said of a whole month, no single row.
 - An expectation is *passed*, *failed*, *error* (column missing or of a wrong type) or *not checked*: the table is
   empty, the whole column is empty, or the source is declared not to have it. Nothing passes by default; the rows
   looked at stand beside every verdict.
@@ -37,6 +39,18 @@ the run stops. Severity and action of each rule are data (`expectations/rules.to
   kept. *end* is the later of `as_of` and the day the loaded data really reaches (stray dates far ahead do not move
   it).
 - A lead may be: """
+_MONTHS = """
+## This month against the months before
+
+Asked of every table with months and of each of its columns (`expectations/months.py`), with bounds from the past months
+in the data (at least {at_least}, at most {at_most}): their median and {spreads} robust spreads (median deviations) on
+either side, or the least move below where that is more. Native expectations on the month's rows; nothing to compare
+with is *not checked*, and so is a month not over. A failure is told when the step ends and stands in the Data Docs, per
+dealer where it is about dealers; it sets no row apart and costs no points.
+
+"""
+_RIPENING = """The dealer list has no months. Columns that fill as a lead grows older are not compared, since the
+youngest month has fewer of them by nature: """
 
 
 def page() -> str:
@@ -47,6 +61,7 @@ def page() -> str:
     for table in suites.TABLES:
         lines = [_line(expectation, standard.planning_horizon) for expectation in suites.declared(table, standard)]
         parts += [f"\n## {table}\n\n", _head(*_COLUMNS), *lines]
+    parts.append(_months())
     parts.append(_rules())
     parts.append(_scores())
     return "".join(parts)
@@ -101,6 +116,48 @@ def _plain(bound: object) -> object:
     if isinstance(bound, datetime):
         return f"{bound:%Y-%m-%d}"
     return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+
+
+def _months() -> str:
+    kept = limits().months
+    several = f"{kept.dealer_times:g} times as many, or under one in {kept.dealer_times:g} (none included)"
+    rows = [
+        (months.ROWS, "ExpectTableRowCountToBeBetween", f"rows move by more than {kept.rows_move:.0%}"),
+        (
+            months.DEALER_ROWS,
+            "ExpectColumnValuesToBeBetween, a row per dealer",
+            f"a dealer with usually {kept.dealer_rows} rows or more has over {several}",
+        ),
+        (
+            months.FILLED,
+            "ExpectColumnProportionOfNonNullValuesToBeBetween",
+            f"the share of filled cells moves by more than {100 * kept.filled_move:g} points",
+        ),
+        (
+            months.STILL_FILLED,
+            "ExpectColumnProportionOfNonNullValuesToBeBetween",
+            "a column filled in every past month is empty",
+        ),
+        (
+            months.VARIED,
+            "ExpectColumnUniqueValueCountToBeBetween",
+            f"one value in all of {kept.column_rows} cells or more, where every past month had several",
+        ),
+        (
+            months.MEDIAN,
+            "ExpectColumnMedianToBeBetween",
+            f"the median of a number moves by more than {kept.median_move:.0%}",
+        ),
+        (
+            months.WORDS,
+            "ExpectColumnDistinctValuesToBeInSet",
+            f"a word on {kept.word_rows} rows or more is new (columns of at most {kept.words_at_most} words)",
+        ),
+    ]
+    intro = _MONTHS.format(at_least=kept.at_least, at_most=kept.at_most, spreads=f"{kept.spreads:g}")
+    table = "".join(_row(f"`{rule}`", *said) for rule, *said in rows)
+    ripening = ", ".join(f"`{name}`" for name in sorted(kept.ripening))
+    return f"{intro}{_head('rule', 'native expectation', 'unusual when')}{table}\n{_RIPENING}{ripening}.\n"
 
 
 def _rules() -> str:

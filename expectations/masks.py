@@ -105,8 +105,36 @@ MASKS: Mapping[str, Mask] = {
     "ExpectColumnValuesToNotMatchRegex": _matches_not,
     "ExpectColumnPairValuesAToBeGreaterThanB": _pair_greater,
 }
-#: Expectations about the table as a whole: they have no failing rows.
-WHOLE_TABLE = frozenset({"ExpectTableRowCountToBeBetween"})
+ROW_COUNT = "ExpectTableRowCountToBeBetween"
+
+
+def _filled_share(expectation: Any, frame: pd.DataFrame) -> object:
+    return float(frame[expectation.column].notna().mean())
+
+
+def _median(expectation: Any, frame: pd.DataFrame) -> object:
+    return float(frame[expectation.column].median())
+
+
+def _different(expectation: Any, frame: pd.DataFrame) -> object:
+    return int(frame[expectation.column].nunique())
+
+
+def _strange(expectation: Any, frame: pd.DataFrame) -> object:
+    """The words that are not in the set, the most frequent first."""
+    values = frame[expectation.column]
+    return tuple(values[~values.isin(expectation.value_set)].value_counts().loc[lambda count: count > 0].index)
+
+
+#: Expectations about a table or column as a whole, which have no failing rows -> what they are about.
+OBSERVED: Mapping[str, Callable[[Any, pd.DataFrame], object]] = {
+    ROW_COUNT: lambda _, frame: len(frame),
+    "ExpectColumnProportionOfNonNullValuesToBeBetween": _filled_share,
+    "ExpectColumnMedianToBeBetween": _median,
+    "ExpectColumnUniqueValueCountToBeBetween": _different,
+    "ExpectColumnDistinctValuesToBeInSet": _strange,
+}
+WHOLE_TABLE = frozenset(OBSERVED)
 
 #: Expectations that look at every row, empty cells included.
 PRESENCE = frozenset({"ExpectColumnValuesToNotBeNull", "ExpectColumnValuesToBeNull"})
@@ -118,6 +146,21 @@ def failing(expectation: Any, frame: pd.DataFrame) -> np.ndarray:
     if kind not in MASKS or getattr(expectation, "row_condition", None) is not None:
         raise NoMaskError(f"no mask is written for {kind} with these options")
     return MASKS[kind](expectation, frame).to_numpy(dtype=bool)
+
+
+def observed(expectation: Any, frame: pd.DataFrame) -> object:
+    """What an expectation about the whole table or column looks at: a figure, or the words it does not know."""
+    return OBSERVED[type(expectation).__name__](expectation, frame)
+
+
+def keeps(expectation: Any, value: Any) -> bool:
+    """Whether ``value`` (of ``observed``) is what the expectation asks for: our answer beside Great Expectations'."""
+    if isinstance(value, tuple):
+        return not value
+    low, high = expectation.min_value, expectation.max_value
+    if low is not None and (value <= low if getattr(expectation, "strict_min", False) else value < low):
+        return False
+    return high is None or bool(value <= high)
 
 
 def columns_used(expectation: Any) -> tuple[str, ...]:

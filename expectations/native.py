@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from expectations.declare import great_expectations
-from expectations.masks import WHOLE_TABLE, columns_used
+from expectations.masks import ROW_COUNT, WHOLE_TABLE, columns_used
 from expectations.rules import CheckOutcome
 
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
@@ -103,7 +103,7 @@ def _verdict(expectation: Any, answer: Any) -> Verdict:
     if "observed_value" not in result if whole else "unexpected_count" not in result:
         return Verdict(CheckOutcome.ERROR, problem=_exception(answer.exception_info))
     if whole:
-        rows = int(result["observed_value"])
+        rows = int(result["observed_value"]) if type(expectation).__name__ == ROW_COUNT else 0
         return Verdict(CheckOutcome.PASSED if answer.success else CheckOutcome.FAILED, rows)
     checked = int(result["element_count"]) - int(result.get("missing_count") or 0)
     failed = int(result["unexpected_count"])

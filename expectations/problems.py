@@ -26,6 +26,11 @@ _HIDDEN = "…"
 _SHOWS_VALUE = frozenset({"ExpectColumnValuesToBeBetween", "ExpectColumnValuesToBeInSet"})
 
 
+def shown(value: str) -> str:
+    """A cell's value as messages may repeat it."""
+    return value if _SHOWABLE.fullmatch(value) else _HIDDEN
+
+
 def no_problems() -> pd.DataFrame:
     """A Problems frame without rows."""
     return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in PROBLEM_DTYPES.items()})
@@ -72,7 +77,6 @@ def _params(table: str, judged: Judged, frame: pd.DataFrame) -> object:
 
     def words(value: str) -> str:
         value = value.removesuffix(".0") if cells.dtype.kind == "f" else value
-        shown = value if _SHOWABLE.fullmatch(value) else _HIDDEN
-        return json.dumps({**said, "value": shown}, ensure_ascii=False)
+        return json.dumps({**said, "value": shown(value)}, ensure_ascii=False)
 
     return values.map({value: words(value) for value in values.unique()}).array

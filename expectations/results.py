@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +20,7 @@ from models.enums import RowFate, Severity
 
 ACCEPTED, QUARANTINED, HELD = 0, 1, 2
 FATES = {ACCEPTED: RowFate.ACCEPTED, QUARANTINED: RowFate.QUARANTINED, HELD: RowFate.HELD}
-_SAID = ("rule", "column", "severity", "dimension", "owner")
+_SAID = ("rule", "column", "severity", "action", "dimension", "owner")
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ class CheckResult:
     horizon: datetime
 
     def expectations(self) -> pd.DataFrame:
-        """One row per expectation: id, table, rule, column, severity, dimension, owner, type, outcome, note, problem,
-        rows (of the table), checked (rows with a value, the denominator), failed."""
+        """One row per expectation: id, table, rule, column, severity, action, dimension, owner, type, outcome, note,
+        problem, params (JSON of what its message needs), rows (of the table), checked (rows with a value, the
+        denominator; of a guard the rows of the month, or the dealers compared), failed."""
         return pd.DataFrame(
             [
                 {
@@ -117,6 +119,7 @@ class CheckResult:
                     "outcome": judged.verdict.outcome.value,
                     "note": judged.note,
                     "problem": judged.verdict.problem,
+                    "params": json.dumps(judged.params, ensure_ascii=False, default=str),
                     "rows": len(table.frame),
                     "checked": judged.verdict.checked,
                     "failed": judged.verdict.failed,

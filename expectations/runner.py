@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from expectations import helpers, masks, standard, suites
+from expectations.months import against_months
 from expectations.native import Verdict, judge
 from expectations.results import ACCEPTED, HELD, QUARANTINED, CheckResult, Judged, TableCheck
 from expectations.rules import Action, CheckOutcome
@@ -26,12 +27,14 @@ class CheckContext:
     """What a run is checked against.
 
     ``absent``: fields the source declares it does not have, by table; ``waiting_leads``: dealers of the leads (by id)
-    that were set apart when they were read, so that what hangs on them waits too.
+    that were set apart when they were read, so that what hangs on them waits too; ``month``: the month (YYYY-MM) to
+    compare with those before, none when empty.
     """
 
     as_of: datetime
     absent: Mapping[str, frozenset[str]] = field(default_factory=dict)
     waiting_leads: Mapping[str, str] = field(default_factory=dict)
+    month: str = ""
 
 
 def run_suites(frames: Mapping[str, pd.DataFrame], context: CheckContext) -> CheckResult:
@@ -53,9 +56,11 @@ def run_suites(frames: Mapping[str, pd.DataFrame], context: CheckContext) -> Che
         links = _LINKING.get(table, _unchanged)(view, fate, context)
         # Only after the dealers were checked is it known who they are.
         dealer = View(table, view.frame, links).dealer if table == "dealers" else view.dealer
-        counted = tuple(_counted(judged, cells, dealer, len(links.dealers)))
+        counted = list(_counted(judged, cells, dealer, len(links.dealers)))
+        absent = context.absent.get(table, frozenset())
+        counted += against_months(view, context.month, context.as_of, absent, len(links.dealers))
         reasons = frozenset(links.standard.reasons)
-        checked[table] = TableCheck(table, view.frame, counted, fate, dealer, reasons)
+        checked[table] = TableCheck(table, view.frame, tuple(counted), fate, dealer, reasons)
     return CheckResult(checked, links.dealers, horizon)
 
 

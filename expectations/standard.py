@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.catalogue.contract import TIME_KINDS, contract
 from models.catalogue.filter_rules import Limits as Deadlines
@@ -28,6 +28,25 @@ LONGEST_SILENCE_DAYS = 92
 _FIRST_DAY, _LAST_DAY = np.datetime64("1980-01-01"), np.datetime64("2120-01-01")
 _PLANNED = frozenset({"next_contact_at", "delivered_at"})
 _UNDATED = frozenset({"dealers", "actions"})  # opening days and plans say nothing about where the data ends
+
+
+class MonthLimits(BaseModel):
+    """When a month is unusual against the months before; see ``limits.toml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at_least: int = Field(ge=2)
+    at_most: int = Field(ge=2)
+    spreads: float = Field(gt=0)
+    rows_move: float = Field(gt=0)
+    filled_move: float = Field(gt=0)
+    median_move: float = Field(gt=0)
+    column_rows: int = Field(ge=1)
+    dealer_rows: int = Field(ge=1)
+    dealer_times: float = Field(gt=1)
+    word_rows: int = Field(ge=1)
+    words_at_most: int = Field(ge=1)
+    ripening: frozenset[str]
 
 
 class Limits(BaseModel):
@@ -49,6 +68,7 @@ class Limits(BaseModel):
     price_ratio_from: float
     price_ratio_to: float
     same_customer_days: int
+    months: MonthLimits
 
 
 @standard

@@ -6,6 +6,7 @@ one fate, and replaces the layer ``accepted``. Running it again on the same data
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -15,12 +16,13 @@ from expectations import suites, texts
 from expectations.accounting import Homes, Reading, conserve, failures, ledger
 from expectations.problems import join
 from expectations.results import CheckResult, TableCheck
-from expectations.rules import CheckOutcome
+from expectations.rules import Action, CheckOutcome
 from expectations.runner import CheckContext, run_suites
 from expectations.scoring import COUNTS, GateLimits, Scores, gate_counts, score, with_signals
 from models.catalogue.contract import contract
 from models.errors import SourceError
 from models.facts import Cycle
+from models.messages import text
 from models.workspace import Workspace
 from tasks.compute.frames import Notice
 from tasks.ingest import LAYER as RECEIVED
@@ -28,6 +30,7 @@ from tasks.ingest import absent_fields, received_counts, received_problems, usab
 from tasks.lake import Lake
 
 ACCEPTED = "accepted"
+MOVED_SHOWN = 10  # the Data Docs have all
 REJECTED_COLUMNS = (
     *("cycle", "table", "source_file", "row_number", "row_key", "dealer_id"),
     *("rule", "column", "severity", "message"),
@@ -79,6 +82,22 @@ class CheckReport:
         scores = with_signals(Scores(self.quality, self.losses), found, limits)
         return replace(self, quality=scores.quality, losses=scores.losses, gates=gate_counts(scores.quality))
 
+    def moved(self, locale: str) -> tuple[str, ...]:
+        """What moved against the months before, in words."""
+        failed = self.expectations["outcome"] == CheckOutcome.FAILED.value
+        told = self.expectations[failed & (self.expectations["action"] == Action.TELL.value)]
+        said = [
+            text(
+                "quality.moved",
+                locale,
+                table=contract().tables[row.table].label.text(locale),
+                said=texts.wrong(row.rule, row.table, row.column, json.loads(row.params), locale),
+            )
+            for row in told.itertuples()
+        ]
+        more = text("quality.more_moved", locale, more=len(said) - MOVED_SHOWN) if len(said) > MOVED_SHOWN else ""
+        return (*said[:MOVED_SHOWN], *filter(None, [more]))
+
     def export(self, locale: str) -> pd.DataFrame:
         """``rejected`` as exported: with the cycle, and the rule in words instead of its parameters."""
         told = self.rejected.assign(cycle=self.cycle.name, message=texts.sentences(self.rejected, locale))
@@ -102,7 +121,7 @@ def check(workspace: Workspace, cycle: Cycle) -> CheckReport:
         apart={table: frame[~good[table]].reset_index(drop=True) for table, frame in received.items()},
         through={table: frame[good[table]] for table, frame in received.items() if table not in suites.TABLES},
     )
-    context = CheckContext(cycle.as_of, absent_fields(lake), reading.waiting_leads)
+    context = CheckContext(cycle.as_of, absent_fields(lake), reading.waiting_leads, cycle.name)
     result = run_suites({table: frame[good[table]] for table, frame in received.items()}, context)
     report = assess(cycle, result, reading, gate_limits(workspace))
     for table in received:

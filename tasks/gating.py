@@ -31,7 +31,8 @@ def check(job: Job) -> Outcome:
     _remember(job, report)
     locale = job.workspace.settings.locale
     counts = report.counts() | {"failed": report.gates.get(Gate.FAIL, 0)}
-    checked = Outcome(OUTPUTS, counts, problems=tuple(notice.text(locale) for notice in report.notices))
+    problems = tuple(notice.text(locale) for notice in report.notices)
+    checked = Outcome(OUTPUTS, counts, problems=problems, notices=report.moved(locale))
     return together(checked, signs)
 
 

@@ -62,4 +62,5 @@ def together(*outcomes: Outcome) -> Outcome:
         failures=tuple(failure for outcome in outcomes for failure in outcome.failures),
         dealers=max((outcome.dealers for outcome in outcomes), default=0),
         problems=tuple(problem for outcome in outcomes for problem in outcome.problems),
+        notices=tuple(notice for outcome in outcomes for notice in outcome.notices),
     )

@@ -25,6 +25,7 @@ class Links:
     overview: str = ""
     workbook: str = ""
     quality: str = ""
+    analysis: str = ""
 
 
 def page_name(stem: str, locale: str) -> str:
@@ -33,7 +34,7 @@ def page_name(stem: str, locale: str) -> str:
 
 
 def links(stem: str, locale: str, **around: str) -> Links:
-    """The links of page ``stem`` in ``locale``; ``around``: overview, workbook, quality."""
+    """The links of page ``stem`` in ``locale``; ``around``: overview, workbook, quality, analysis."""
     others = [other for other in LOCALES if other != locale]
     return Links(tuple((LANGUAGES[other], page_name(stem, other)) for other in others), **around)
 

@@ -1,4 +1,4 @@
-"""The step deliver: plans issued, every dealer's folder of pages and workbooks, the OEM's overview."""
+"""The step deliver: plans issued, every dealer's folder of pages and workbooks, the analyses, the OEM's overview."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from reports.national_figures import Failure
 from reports.national_page import national_page
 from reports.plan_page import plan_page
 from reports.plan_workbook import plan_workbook
+from tasks.analysis_figures import AnalysisFigures
+from tasks.analysis_pages import STEM as ANALYSIS
+from tasks.analysis_pages import dealer_page, nation_link, write_analyses
 from tasks.figures import CycleFigures
 from tasks.folders import folder_name
 from tasks.job import DealerFailure, Job, Outcome
@@ -37,12 +40,13 @@ def issue_and_list(job: Job) -> list[str]:
 def write_dealers(job: Job, dealers: list[str]) -> Outcome:
     """The folders of these dealers; one that fails is reported and does not stop the others."""
     figures = CycleFigures(job)
+    analysis = AnalysisFigures.of(figures, dealers)
     wanted = set(dealers)
     plans = [plan for plan in ledger.plans(Database.of(job.workspace), job.cycle.name) if plan.dealer_id in wanted]
     failures, files = [], 0
     for plan in plans:
         try:
-            for path, content in _documents(job, plan, figures.dealer(plan.dealer_id)).items():
+            for path, content in _documents(job, plan, figures.dealer(plan.dealer_id), analysis).items():
                 write_bytes(path, content)
                 files += 1
         except Exception as error:
@@ -50,20 +54,18 @@ def write_dealers(job: Job, dealers: list[str]) -> Outcome:
     return Outcome(counts={"files": files}, failures=tuple(failures), dealers=len(plans))
 
 
-def _documents(job: Job, plan: Plan, figures: DealerFigures) -> dict[Path, bytes]:
-    """A dealer's page and workbook in every language; all are made before the first is written."""
+def _documents(job: Job, plan: Plan, figures: DealerFigures, analysis: AnalysisFigures) -> dict[Path, bytes]:
+    """A dealer's pages and workbook in every language; all are made before the first is written."""
     folder = job.pages / "dealers" / folder_name(plan.dealer_id)
+    scope = analysis.dealer(plan.dealer_id, figures)
     made = {}
     for locale in LOCALES:
         page, workbook = plan_page(plan, figures, locale), f"{STEM}.{locale}.xlsx"
-        quality = page_name(QUALITY, locale)
-        leading = links(
-            STEM,
-            locale,
-            overview=f"../../{overview_path(job.pages, locale).name}",
-            workbook=workbook,
-            quality=quality if (folder / quality).is_file() else "",
-        )
+        quality, overview = page_name(QUALITY, locale), f"../../{overview_path(job.pages, locale).name}"
+        around = {"overview": overview, "quality": quality if (folder / quality).is_file() else ""}
+        leading = links(STEM, locale, workbook=workbook, analysis=page_name(ANALYSIS, locale), **around)
+        beside = around | {"plan": page_name(STEM, locale)}
+        made[folder / page_name(ANALYSIS, locale)] = dealer_page(scope, locale, beside)
         made[folder / page_name(STEM, locale)] = render("plan.html.j2", page, locale, leading).encode("utf-8")
         made[folder / workbook] = plan_workbook(page, plan, figures)
     return made
@@ -78,6 +80,9 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
     failures, failed = tuple(first.values()), set(first)
     plans = ledger.plans(Database.of(job.workspace), job.cycle.name)
     figures = CycleFigures(job)
+    analyses = write_analyses(
+        job, AnalysisFigures.of(figures), [one.dealer_id for one in plans if one.dealer_id not in failed]
+    )
     said = tuple(Failure(failure.dealer_id, failure.key, failure.params) for failure in failures)
     for locale in LOCALES:
         addresses = {
@@ -87,10 +92,11 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
         }
         page = national_page(job.cycle, figures.nation(plans, addresses, said), locale)
         docs = docs_path(job, locale)
-        around = links("index", locale, quality=docs.relative_to(job.pages).as_posix() if docs.is_file() else "")
+        quality = docs.relative_to(job.pages).as_posix() if docs.is_file() else ""
+        around = links("index", locale, quality=quality, analysis=nation_link(locale))
         write_text(overview_path(job.pages, locale), render("national.html.j2", page, locale, around))
     dealers = len({plan.dealer_id for plan in plans} | failed)
-    files = sum(int(str(outcome.counts["files"])) for outcome in outcomes) + len(LOCALES)
+    files = sum(int(str(outcome.counts["files"])) for outcome in outcomes) + len(LOCALES) + analyses
     return Outcome(counts={"dealers": dealers - len(failures), "files": files}, failures=failures, dealers=dealers)
 
 

@@ -9,27 +9,39 @@ import re
 from pathlib import Path
 
 import pytest
-from support.delivered import COACHING, DATA, KEEP, RECTIFY, UNDER_WAY
+from support.delivered import COACHING, DATA, FEW, KEEP, RECTIFY, UNDER_WAY
 
 from tasks.delivering import folder_name
 
 PAGES = Path(__file__).parent / "pages"
+
+
+def _of(dealer, stem):
+    return f"dealers/{folder_name(dealer)}/{stem}"
+
+
 SHOWN = {
-    "overview": "",
-    "rectify": RECTIFY,
-    "under_way": UNDER_WAY,
-    "data": DATA,
-    "keep": KEEP,
-    "coaching": COACHING,
+    "overview": "index",
+    "rectify": _of(RECTIFY, "plan"),
+    "under_way": _of(UNDER_WAY, "plan"),
+    "data": _of(DATA, "plan"),
+    "keep": _of(KEEP, "plan"),
+    "coaching": _of(COACHING, "plan"),
+    "analysis_nation": "analysis/nation",
+    "analysis_region": "analysis/region-R1",
+    "analysis_dealer": _of(RECTIFY, "analysis"),
+    "analysis_dealer_few": _of(FEW, "analysis"),
+    "analysis_series_few": "analysis/series-二单",
+    "analysis_scene": "analysis/scene-show",
+    "analysis_scene_lost": "analysis/scene-lost",
+    "analysis_needs": "analysis/needs",
 }
 
 
 @pytest.mark.parametrize("locale", ["zh_CN", "en"])
 @pytest.mark.parametrize("name", SHOWN)
 def test_pages_are_as_they_were_looked_at(delivered, name, locale):
-    dealer = SHOWN[name]
-    source = f"dealers/{folder_name(dealer)}/plan" if dealer else "index"
-    page = (delivered.pages / f"{source}.{locale}.html").read_text("utf-8")
+    page = (delivered.pages / f"{SHOWN[name]}.{locale}.html").read_text("utf-8")
     page = re.sub(r"<style>.*?</style>", "<style></style>", page, flags=re.DOTALL)
     page = "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
     golden = PAGES / f"{name}.{locale}.html"

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
+from support import analysed
 from support import plans as made
 from support.stored_sums import store
 
@@ -165,6 +166,10 @@ def _row(dealer, indicator, value, gap, low, high, enough=True):
         "peers": 6,
         "enough": enough,
         "missing": "" if enough else "judge.missing.few_cases",
+        "funnel_z": (-3.0 if gap < 0 else 1.0) if enough else nothing,
+        "funnel_outside": gap < 0 if enough else None,
+        "funnel_between": 0.02 if enough else nothing,
+        "region_id": "R1" if dealer in (RECTIFY, UNDER_WAY, FEW) else "R2",
     }
 
 
@@ -201,9 +206,13 @@ def _figures(job):
     defeats = [
         {"cycle": CYCLE.name, "filed_month": CYCLE.name, "lead_id": f"L{number}", "dealer_id": RECTIFY,
          "verdict": verdict, "destination": "competitor", "lacking": "sales", "counted": True, "last_filing": True,
-         "reactivated": False, "premature": False}
+         "reactivated": False, "premature": False, "consultant_id": "C1", "region_id": "R1", "series": "骋远A6",
+         "competitor_brand": SCRIPT if number < 2 else None, "reason": "product_power"}
         for number, verdict in enumerate(("true", "true", "quasi", "false"))
     ]  # fmt: skip
+    earlier = [one | {"cycle": one["filed_month"]} for one in analysed.filings(RECTIFY, KEEP)]
+    defeats += [one for one in earlier if one["filed_month"] != CYCLE.name]
+    analysed.write(job, NAMES, RECTIFY, FEW)
     job.results.write("defeats", pd.DataFrame(defeats).reindex(columns=list(DTYPES)).astype(DTYPES))
     rival = {"series": "骋远A6", "competitor_brand": SCRIPT, "defeats": 9, "defeats_previous": None,
              "top_reasons": "product_power;price_too_high"}  # fmt: skip

@@ -1,0 +1,173 @@
+"""The analysis of a scope (domain.md section 8): figures of nation, region, dealer, series or scene as a page."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.enums import Gate
+from models.messages import text
+from reports.analysis_figures import Counted, Kind, ScopeFigures
+from reports.analysis_sections import Section, Table, sections
+from reports.analysis_words import AnalysisWords
+from reports.charts.rows import CLOSE_RATE
+from reports.comparing import standing
+from reports.plan_page import Tile
+
+EXPORTS = ("indicators", "reasons", "defeats", "price_split", "competitors", "profile")
+
+
+@dataclass(frozen=True)
+class AnalysisPage:
+    """Everything on the page of one scope, in words of one language."""
+
+    locale: str
+    title: str
+    meta: str
+    headline: str
+    findings: tuple[str, ...]
+    warning: str
+    tiles: tuple[Tile, ...]
+    sections: tuple[Section, ...]
+    notes: tuple[str, ...]
+    basis: str
+    commands: tuple[str, ...]
+    around: tuple[tuple[str, str], ...]  # name, address of the pages beside it
+
+
+class _Builder:
+    def __init__(self, figures: ScopeFigures, locale: str) -> None:
+        self.figures, self.locale = figures, locale
+        self.words = AnalysisWords(locale)
+        self.f = self.words.f
+
+    def t(self, key: str, **params: object) -> str:
+        return self.words.page(key, **params)
+
+    def headline(self) -> str:
+        figures, months = self.figures, self.f.months(self.figures.months)
+        close = next((one for one in figures.funnel if one.indicator == CLOSE_RATE), None)
+        if not figures.leads or close is None:
+            return self.t("headline.nothing", months=months)
+        if "competitor" in dict(figures.filters):
+            return self.t("headline.lost", months=months, count=self.f.number(figures.leads))
+        said = self.t(
+            "headline.close",
+            months=months,
+            leads=self.f.number(close.denominator),
+            won=self.f.number(close.numerator),
+            rate=self.f.percent(close.value),
+        )
+        if close.expected is None or not close.enough:
+            return said + (self.t("headline.unjudged", why=text(close.missing, self.locale)) if close.missing else "")
+        return said + self.t(
+            "headline.beside",
+            beside=self.words.beside(figures.kind),
+            expected=self.f.percent(close.expected),
+            gap=self.f.points(close.gap_points),
+            interval=self.f.interval(close.lo90, close.hi90),
+            verdict=self.t(f"standing.{standing(close)}"),
+        )
+
+    def tiles(self) -> tuple[Tile, ...]:
+        month = self.figures.month
+        if month is None:
+            return ()
+        f, defeats = self.f, self.figures.defeats
+        tiles = [Tile(self.t("tile.closed", cycle=f.month(month.name)), f.number(month.own.of))]
+        if "competitor" not in dict(self.figures.filters):
+            before = self.t(
+                "tile.before", previous=f.percent(self.figures.previous), last_year=f.percent(month.last_year.rate)
+            )
+            tiles.append(Tile(self.t("tile.close_rate"), f.percent(month.own.rate), before))
+        told = [f.number(defeats.verdicts.get(word, 0)) for word in defeats.verdicts]
+        checked = self.t("tile.checked", **dict(zip(("true", "quasi", "false"), told, strict=True))) if told else ""
+        tiles.append(Tile(self.t("tile.filed"), f.number(defeats.filed), checked))
+        if self.figures.score is not None and self.figures.gate is not None:
+            tiles.append(
+                Tile(self.t("tile.score"), f.number(self.figures.score, 1), self.figures.gate.label(self.locale))
+            )
+        return tuple(tiles)
+
+    def warning(self) -> str:
+        if self.figures.gate is None or self.figures.gate is Gate.PASS:
+            return ""
+        key = "warning.fail" if self.figures.gate is Gate.FAIL else "warning.warn"
+        return self.t(key, score=self.f.number(self.figures.score, 1))
+
+    def notes(self) -> tuple[str, ...]:
+        found = []
+        for note in self.figures.notes:
+            params = dict(note.params)
+            if "what" in params:
+                params["what"] = text(str(params["what"]), self.locale)
+            found.append(self.t("notes.line", note=text(note.key, self.locale, **params)))
+        return tuple(found)
+
+    def commands(self) -> tuple[str, ...]:
+        figures = self.figures
+        dealer = f" --dealer {shlex.quote(figures.scope_id)}" if figures.kind is Kind.DEALER else ""
+        return tuple(f"rematch export {what} --cycle {figures.cycle}{dealer} --out {what}.csv" for what in EXPORTS)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A page further down: its name, its address, leads won of those closed."""
+
+    name: str
+    link: str
+    close: Counted | None = None
+
+
+def leaves(kind: str, listed: Sequence[Leaf], words: AnalysisWords) -> Section:
+    """The pages further down as a section: ``kind`` names what they are of."""
+    head = tuple(words.page(f"index.{name}") for name in ("name", "leads", "rate"))
+    rows = tuple(
+        (
+            one.name,
+            words.f.number(one.close.of if one.close else None),
+            words.f.percent(one.close.rate if one.close else None),
+        )
+        for one in listed
+    )
+    table = Table(head, rows, (1, 2), links=tuple(one.link for one in listed))
+    return Section(f"by-{kind}", words.page(f"index.{kind}"), tables=(table,))
+
+
+def analysis_page(
+    figures: ScopeFigures,
+    locale: str,
+    around: Sequence[tuple[str, str]] = (),
+    further: Sequence[tuple[str, Sequence[Leaf]]] = (),
+) -> AnalysisPage:
+    """The page of a scope in ``locale``.
+
+    ``around``: names and addresses of the pages beside it; ``further``: pages further down by what they are of.
+    """
+    page = _Builder(figures, locale)
+    parts = (
+        *sections(figures, page.words),
+        *(leaves(kind, listed, page.words) for kind, listed in further if listed),
+    )
+    f = page.f
+    return AnalysisPage(
+        locale=locale,
+        title=page.t(f"title.{figures.kind}", name=figures.name, cycle=f.month(figures.cycle)),
+        meta=page.words.meta(figures),
+        headline=page.headline(),
+        findings=tuple(part.finding for part in parts if part.finding),
+        warning=page.warning(),
+        tiles=page.tiles(),
+        sections=parts,
+        notes=page.notes(),
+        basis=page.t(
+            "basis.text",
+            cycle=f.month(figures.cycle),
+            months=f.months(figures.months),
+            as_of=f.day(figures.as_of),
+            version=figures.version,
+        ),
+        commands=page.commands(),
+        around=tuple(around),
+    )

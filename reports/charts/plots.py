@@ -1,0 +1,248 @@
+"""Charts with two axes: the trend with its season, the funnel plot of dealers, the maturity of cohorts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.analysis_figures import FunnelPlot, Month
+from reports.analysis_words import AnalysisWords
+from reports.charts.shapes import Legend, Mark, Plot, area, broken_line, dot, line, round_steps
+
+_CURVE = 40  # points of a limit line
+_MOST_X = 4  # ticks under a plot, so that they do not touch on a phone
+
+
+@dataclass(frozen=True)
+class Age:
+    """What share of a cohort was decided at an age in months, with its 90 % interval; not ``mature``: still moving."""
+
+    months: int
+    share: float | None
+    lo90: float | None
+    hi90: float | None
+    mature: bool
+    cases: int = 0
+
+
+def trend(months: Sequence[Month], own: str, other: str, words: AnalysisWords) -> Plot:
+    """Close rate by month with its interval, beside ``other``, and the same months a year before."""
+    f = words.f
+    rates = [(one.own.rate, one.other.rate, one.last_year.rate, one.hi90) for one in months]
+    top = _top([value for row in rates for value in row])
+    step = 100 / max(len(months) - 1, 1)
+    xs = [number * step for number in range(len(months))]
+
+    def ys(values: Sequence[float | None]) -> list[tuple[float, float | None]]:
+        return [(x, None if value is None else 100 - 100 * value / top) for x, value in zip(xs, values, strict=True)]
+
+    band = [
+        (x, 100 - 100 * one.lo90 / top, 100 - 100 * one.hi90 / top)
+        for x, one in zip(xs, months, strict=True)
+        if one.lo90 is not None and one.hi90 is not None
+    ]
+    marks: list[Mark] = _grid(top)
+    if len(band) == len(months) > 1:
+        marks.append(area("band", [(x, high) for x, _, high in band], [(x, low) for x, low, _ in band]))
+    marks += broken_line("last", ys([row[2] for row in rates]))
+    marks += broken_line("peer", ys([row[1] for row in rates]))
+    marks += broken_line("own", ys([row[0] for row in rates]))
+    legend = [Legend("own", own)]
+    if any(one.other.of for one in months):
+        legend.append(Legend("peer", other))
+    if any(one.last_year.of for one in months):
+        legend.append(Legend("last", words.page("legend.last_year")))
+    if len(band) == len(months) > 1:
+        legend.append(Legend("band", words.page("legend.band")))
+    rows = tuple(
+        (
+            f.month(one.name),
+            words.cases(one.own),
+            f.percent(one.own.rate),
+            f.percent(one.other.rate),
+            f.percent(one.last_year.rate),
+        )
+        for one in months
+    )
+    places = sorted({round(place * (len(months) - 1) / (_MOST_X - 1)) for place in range(_MOST_X)})
+    first, last = months[0], months[-1]
+    return Plot(
+        title=words.page("trend.chart"),
+        says=words.page(
+            "trend.says",
+            own=own,
+            first=f.month(first.name),
+            before=f.percent(first.own.rate),
+            last=f.month(last.name),
+            now=f.percent(last.own.rate),
+            other=f.percent(last.other.rate),
+            last_year=f.percent(last.last_year.rate),
+        ),
+        marks=tuple(marks),
+        x_ticks=tuple((xs[place], months[place].name) for place in places),
+        y_ticks=_percent_ticks(top, words),
+        x_name=words.page("axis.month"),
+        y_name=words.page("axis.close_rate"),
+        head=(
+            words.page("axis.month"),
+            words.page("head.trend.counts"),
+            own,
+            other,
+            words.page("legend.last_year"),
+        ),
+        rows=rows,
+        legend=tuple(legend),
+        table_title=words.page("table.numbers"),
+    )
+
+
+def funnel_plot(plot: FunnelPlot, here: str, words: AnalysisWords) -> Plot:
+    """Every dealer by its number of cases, its own mix taken out, and the limits that widen where cases are few.
+
+    A dealer is drawn outside the limits if and only if the comparison put it there. ``here``: what the strong dots are.
+    """
+    f = words.f
+    most = max(point.cases for point in plot.points) * 1.05
+    fewest = min(point.cases for point in plot.points)
+    reach = plot.limit * plot.sd(max(fewest * 0.8, 1))
+    values = [plot.place(point) for point in plot.points]
+    low, high = max(0.0, min([plot.rate - reach, *values])), min(1.0, max([plot.rate + reach, *values]))
+    room = 0.06 * (high - low)
+    low, high = max(0.0, low - room), high + room
+
+    def x(cases: float) -> float:
+        return 100 * cases / most
+
+    def y(rate: float) -> float:
+        return 100 - 100 * (rate - low) / (high - low)
+
+    cases = [max(fewest * 0.8, 1) * (most / max(fewest * 0.8, 1)) ** (number / _CURVE) for number in range(_CURVE + 1)]
+    curves = [
+        [(x(n), y(min(high, max(low, plot.rate + side * plot.limit * plot.sd(n))))) for n in cases] for side in (1, -1)
+    ]
+    marks = [
+        area("inside", *curves),
+        *(line("limit", curve) for curve in curves),
+        line("grid", [(0, y(plot.rate)), (100, y(plot.rate))]),
+    ]
+    drawn = sorted(plot.points, key=lambda point: (point.here, point.outside))
+    marks += [dot(_dot_kind(point.here, point.outside), x(point.cases), y(plot.place(point))) for point in drawn]
+    outside = [point for point in plot.points if point.outside and point.here]
+    own = [point for point in plot.points if point.here]
+    rows = tuple(
+        (
+            point.name,
+            f.number(point.cases),
+            f.percent(point.value),
+            f.percent(point.expected),
+            f.percent(plot.place(point)),
+            words.page(f"place.{'low' if point.z < 0 else 'high'}" if point.outside else "place.inside"),
+        )
+        for point in sorted(own, key=lambda point: (point.z, point.dealer_id))
+    )
+    legend = [
+        Legend("dot-in", words.page("legend.inside", what=here)),
+        Legend("dot-out", words.page("legend.outside", what=here)),
+    ]
+    if len(own) < len(plot.points):
+        legend.append(Legend("dot-other", words.page("legend.other_dealers")))
+    legend.append(Legend("limit", words.page("legend.limit")))
+    return Plot(
+        title=words.page("place.chart"),
+        says=words.page("place.says", dealers=len(own), outside=len(outside), rate=f.percent(plot.rate)),
+        marks=tuple(marks),
+        x_ticks=tuple((x(value), f.number(value)) for value in round_steps(most)),
+        y_ticks=tuple(
+            (100 * place, f.percent(low + place * (high - low), 0 if high - low > 0.08 else 1))
+            for place in (0.0, 0.5, 1.0)
+        ),
+        x_name=words.page("axis.cases"),
+        y_name=words.page("axis.own_mix"),
+        head=tuple(
+            words.page(f"head.place.{name}") for name in ("dealer", "cases", "value", "expected", "drawn", "place")
+        ),
+        rows=rows,
+        legend=tuple(legend),
+        table_title=words.page("table.dealers", count=len(own)),
+    )
+
+
+def maturity(ages: Sequence[Age], words: AnalysisWords) -> Plot:
+    """The share of a cohort that is decided by its age; what is still moving is dashed, with its interval."""
+    f = words.f
+    top = _top([value for one in ages for value in (one.share, one.hi90)])
+    last = max(one.months for one in ages)
+    place = {one.months: 100 * one.months / max(last, 1) for one in ages}
+
+    def y(value: float) -> float:
+        return 100 - 100 * value / top
+
+    band = [(place[one.months], one.lo90, one.hi90) for one in ages if one.lo90 is not None and one.hi90 is not None]
+    marks: list[Mark] = _grid(top)
+    if len(band) > 1:
+        marks.append(area("band", [(x, y(high)) for x, _, high in band], [(x, y(low)) for x, low, _ in band]))
+    ripe = [(place[one.months], None if one.share is None or not one.mature else y(one.share)) for one in ages]
+    edge = max((number for number, one in enumerate(ages) if one.mature), default=0)
+    moving = [
+        (place[one.months], None if one.share is None else y(one.share))
+        for number, one in enumerate(ages)
+        if not one.mature or number == edge
+    ]
+    marks += broken_line("last", moving) if any(not one.mature for one in ages) else []
+    marks += broken_line("own", ripe)
+    ticks = sorted({round(number * last / (_MOST_X - 1)) for number in range(_MOST_X)})
+    rows = tuple(
+        (
+            f.number(one.months),
+            f.number(one.cases),
+            f.percent(one.share),
+            f"{f.percent(one.lo90)}–{f.percent(one.hi90)}" if one.lo90 is not None else "–",
+            words.page("maturity.mature" if one.mature else "maturity.moving"),
+        )
+        for one in ages
+    )
+    final = next((one for one in reversed(ages) if one.mature and one.share is not None), None)
+    says = (
+        words.page("maturity.says", age=final.months, share=f.percent(final.share))
+        if final
+        else words.page("maturity.none")
+    )
+    return Plot(
+        title=words.page("maturity.chart"),
+        says=says,
+        marks=tuple(marks),
+        x_ticks=tuple((100 * tick / max(last, 1), f.number(tick)) for tick in ticks),
+        y_ticks=_percent_ticks(top, words),
+        x_name=words.page("axis.age"),
+        y_name=words.page("axis.decided"),
+        head=tuple(words.page(f"head.maturity.{name}") for name in ("age", "cases", "share", "interval", "state")),
+        rows=rows,
+        legend=(
+            Legend("own", words.page("maturity.mature")),
+            Legend("last", words.page("maturity.moving")),
+            Legend("band", words.page("legend.band")),
+        ),
+        table_title=words.page("table.numbers"),
+    )
+
+
+def _dot_kind(here: bool, outside: bool) -> str:
+    if not here:
+        return "dot other"
+    return "dot outside" if outside else "dot inside-dot"
+
+
+def _top(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return max([0.01, *known]) * 1.1
+
+
+def _grid(top: float) -> list[Mark]:
+    return [line("grid", [(0, 100 - 100 * value / top), (100, 100 - 100 * value / top)]) for value in round_steps(top)]
+
+
+def _percent_ticks(top: float, words: AnalysisWords) -> tuple[tuple[float, str], ...]:
+    ticks = round_steps(top)
+    digits = 0 if all(abs(100 * value - round(100 * value)) < 1e-9 for value in ticks) else 1
+    return tuple((100 * value / top, words.f.percent(value, digits)) for value in ticks)

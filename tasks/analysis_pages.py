@@ -1,0 +1,105 @@
+"""The analysis pages of a cycle: nation, regions, series, scenes and customers' needs, and a dealer's own page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from models.messages import LOCALES, text
+from reports.analysis_figures import Kind, ScopeFigures
+from reports.analysis_page import Leaf, analysis_page
+from reports.html import links, page_name, render
+from reports.needs_page import needs_page
+from tasks.analysis_counts import rate_of
+from tasks.analysis_figures import AnalysisFigures
+from tasks.folders import folder_name
+from tasks.job import Job
+from tasks.results import write_text
+
+STEM, FOLDER, TEMPLATE = "analysis", "analysis", "analysis.html.j2"
+NATION, NEEDS = "nation", "needs"
+#: Name of a page's message, address.
+Around = list[tuple[str, str]]
+
+
+def dealer_page(figures: ScopeFigures, locale: str, around: Mapping[str, str]) -> bytes:
+    """A dealer's analysis in ``locale``; ``around``: addresses of the pages beside it, by the name of their message."""
+    beside = [(_name(name, locale), address) for name, address in around.items() if address]
+    return render(TEMPLATE, analysis_page(figures, locale, beside), locale, links(STEM, locale)).encode("utf-8")
+
+
+def write_analyses(job: Job, analysis: AnalysisFigures, dealers: Sequence[str]) -> int:
+    """All pages above the dealers; ``dealers``: those that have a page of their own. Answers how many were written.
+
+    Pages of scopes that are no longer there (a scene taken away, the run of another version) are removed.
+    """
+    folder = job.pages / FOLDER
+    made: set[Path] = set()
+    for locale in LOCALES:
+        for stem, content in _pages(analysis, set(dealers), locale):
+            path = folder / page_name(stem, locale)
+            write_text(path, content)
+            made.add(path)
+    for path in set(folder.glob("*.html")) - made:
+        path.unlink()
+    return len(made)
+
+
+def nation_link(locale: str) -> str:
+    """The address of the nation's analysis, from the cycle's folder of pages."""
+    return f"{FOLDER}/{page_name(NATION, locale)}"
+
+
+def _pages(analysis: AnalysisFigures, dealers: set[str], locale: str) -> Iterator[tuple[str, str]]:
+    nation = analysis.nation()
+    series = [analysis.one_series(one) for one in analysis.series]
+    regions = [analysis.region(one) for one in analysis.regions]
+    scenes = [analysis.scene(one, locale) for one in analysis.tables.scenes]
+    overview = (_name("overview", locale), f"../{page_name('index', locale)}")
+    up = (_name("nation", locale), page_name(NATION, locale))
+    needs = [Leaf(_name("needs", locale), page_name(NEEDS, locale))]
+    listed = {Kind.REGION: regions, Kind.SERIES: series, Kind.SCENE: scenes}
+    further = [(kind.value, [_leaf(analysis, one, locale) for one in below]) for kind, below in listed.items()]
+    yield NATION, _rendered(NATION, nation, locale, [overview], [*further, ("needs", needs)])
+    for one in (*regions, *series, *scenes):
+        below = _dealers(analysis, one, dealers, locale) if one.kind is Kind.REGION else []
+        stem = _stem(one)
+        yield stem, _rendered(stem, one, locale, [overview, up], [("dealer", below)])
+    page = needs_page(nation, series, locale, [overview, up])
+    yield NEEDS, render(TEMPLATE, page, locale, links(NEEDS, locale))
+
+
+def _rendered(
+    stem: str, figures: ScopeFigures, locale: str, around: Around, further: Sequence[tuple[str, Sequence[Leaf]]]
+) -> str:
+    page = analysis_page(figures, locale, around, further)
+    return render(TEMPLATE, page, locale, links(stem, locale))
+
+
+def _leaf(analysis: AnalysisFigures, figures: ScopeFigures, locale: str) -> Leaf:
+    lost_only = "competitor" in dict(figures.filters)
+    close = rate_of(analysis.tables.funnel(figures.kind, figures.scope_id), figures.months, analysis.tables.known)
+    return Leaf(figures.name, quote(page_name(_stem(figures), locale)), None if lost_only else close)
+
+
+def _dealers(analysis: AnalysisFigures, region: ScopeFigures, dealers: set[str], locale: str) -> list[Leaf]:
+    """The dealers of a region that have a page, by name."""
+    rows = analysis.cycle.dealers
+    mine = rows[(rows["region_id"] == region.scope_id) & rows["dealer_id"].isin(dealers)]
+    return [
+        Leaf(
+            str(row["name"]),
+            quote(f"../dealers/{folder_name(str(row['dealer_id']))}/{page_name(STEM, locale)}"),
+            rate_of(analysis.tables.funnel(Kind.DEALER, str(row["dealer_id"])), region.months, analysis.tables.known),
+        )
+        for row in mine.sort_index().to_dict("records")
+    ]
+
+
+def _stem(figures: ScopeFigures) -> str:
+    return f"{figures.kind}-{folder_name(figures.scope_id)}"
+
+
+def _name(key: str, locale: str) -> str:
+    return text(f"analysis_page.nav.{key}", locale)

@@ -101,6 +101,32 @@ def record(workspace: Workspace, kind: str, dealer_id: str, *, cycle: str, **con
     write_text(path, json.dumps(told | content, ensure_ascii=False))
 
 
+@dataclass(frozen=True)
+class CorrectionState:
+    """Where a cycle's corrections stand; of a dealer its latest workbook and latest return count.
+
+    ``issued`` workbooks with ``listed`` rows are out, ``returned`` of them came back at least once; in all returns
+    ``rows`` were corrected and ``refused`` not taken; ``wrong`` corrected rows still failed when they came.
+    """
+
+    issued: int
+    listed: int
+    returned: int
+    rows: int
+    refused: int
+    wrong: int
+
+
+def state(workspace: Workspace, cycle: str) -> CorrectionState:
+    """Where the corrections of ``cycle`` stand, from their records."""
+    made, back = (history(workspace, kind) for kind in (ISSUED, RECEIVED))
+    made = made[made["cycle"] == cycle].drop_duplicates("dealer_id", keep="last")
+    back = back[back["cycle"] == cycle]
+    latest = back.drop_duplicates("dealer_id", keep="last")
+    counts = (len(made), made["rows"].sum(), len(latest), back["rows"].sum(), back["refused"].sum())
+    return CorrectionState(*(int(count) for count in (*counts, latest["wrong"].sum())))
+
+
 def history(workspace: Workspace, kind: str = RECEIVED, dealer_id: str | None = None) -> pd.DataFrame:
     """The recorded events of one kind in their order, columns ``HISTORY_DTYPES``: who corrected when, how many.
 

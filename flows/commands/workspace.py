@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from flows.commands.quality_status import show_quality
 from flows.commands.screen import console, say, show_table, t
 from flows.reader import reader_locale
 from models.errors import SettingsError
@@ -138,6 +139,8 @@ def show_status(home: Path) -> None:
             say("status.running", pid=last.pid, since=f"{db.local(last.started_at):%m-%d %H:%M:%S}")
         elif last.state is PointState.FAILED:
             say("status.failed", reason=last.message)
+    latest = max(run.cycle for run in runs)
+    show_quality(existing(home), latest, ledger.key_points(db, latest))
 
 
 def list_indicators(*, only_missing: bool) -> None:

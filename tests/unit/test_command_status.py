@@ -16,6 +16,7 @@ from models.enums import PointState, Step
 from models.facts import Cycle
 from models.home import HOME_VARIABLE
 from models.schemas import DealerOutcome
+from tasks.correction_tokens import ISSUED, RECEIVED, record
 
 AT = datetime.now(UTC)
 CYCLE = Cycle("2026-08", datetime(2026, 8, 31, 23, 59, 59))
@@ -118,3 +119,23 @@ def test_runs_of_living_processes_and_of_other_hosts_are_left_alone(state, dead_
 def test_a_process_that_came_later_is_not_the_one_that_ran():
     assert alive(os.getpid(), datetime.now(UTC))
     assert not alive(os.getpid(), datetime.now(UTC) - timedelta(days=400))
+
+
+def test_gates_signs_and_corrections_of_the_last_cycle(state, status, workspace):
+    counts = {"gate_pass": 11, "gate_warn": 3, "gate_fail": 2}
+    opened(state)
+    ledger.record_point(state, CYCLE, Step.CHECK, PointState.FINISHED, at=AT, counts=counts)
+    said = status()
+    assert "11 dealers passed, 3 with a warning, 2 failed" in said
+    assert "Signs" not in said, "not counted is not said to be none"
+    assert "Correction" not in said
+    signs = {"signals_to_check": 5, "dealers_to_check": 4, "signals_not_checked": 1}
+    ledger.record_point(state, CYCLE, Step.CHECK, PointState.FINISHED, at=AT, counts=counts | signs)
+    record(workspace, ISSUED, "D1", cycle=CYCLE.name, rows=9)
+    record(workspace, ISSUED, "D2", cycle=CYCLE.name, rows=6)
+    record(workspace, ISSUED, "D2", cycle="2026-07", rows=100)
+    record(workspace, RECEIVED, "D2", cycle=CYCLE.name, rows=4, cells=5, refused=1, wrong=2)
+    said = status()
+    assert "5 at 4 dealers; 1 signs could not be looked for" in said
+    assert "2 out with 15 rows, 1 returned" in said
+    assert "4 rows corrected, 1 refused, 2 still wrong" in said

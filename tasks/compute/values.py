@@ -213,12 +213,12 @@ def _numbers(source: Any) -> tuple[Any, Any]:
         pc.cast(source.slice(0, 1000), pa.float64())  # a cast of a whole column that fails costs a second
         values = pc.cast(source, pa.float64())
     except pa.ArrowInvalid:
-        return _by_distinct(source, _amount, pa.float64())
+        return _by_distinct(source, amount, pa.float64())
     finite = pc.fill_null(pc.is_finite(values), True)
-    return (values, None) if pc.all(finite).as_py() else _by_distinct(source, _amount, pa.float64())
+    return (values, None) if pc.all(finite).as_py() else _by_distinct(source, amount, pa.float64())
 
 
-def _amount(text: str) -> float | None:
+def amount(text: str) -> float | None:
     """A number as people write it: ``128,800``, ``12.88万``, ``¥128800``, ``128800元``; None when it is none."""
     plain = _plain(text).replace("，", ",")
     match = _NUMBER.fullmatch(_CURRENCY.sub("", _CURRENCY.sub("", plain)))

@@ -191,8 +191,8 @@ CHECKS = [
     ('column = "x"\npattern = "[A-Z]+"', [{"x": "AB"}, {"x": "ABc"}], [2], "source_check"),
     (
         'column = "x"\nat_most = "y"',
-        [{"x": "5", "y": "4"}, {"x": "5", "y": "5"}, {"x": "", "y": "1"}],
-        [1],
+        [{"x": "5", "y": "4"}, {"x": "5", "y": "5"}, {"x": "", "y": "1"}, {"x": "about 5", "y": "9"}],
+        [1, 4],
         "source_check",
     ),
     ('column = "x"\npresent = true', [{"x": ""}, {"x": "1"}], [1], "source_blank"),
@@ -304,3 +304,35 @@ def test_several_feeds_add_up_and_formats_are_united():
     assert mapped.tables["leads"]["lead_id"].tolist() == ["1", "2"]
     assert mapped.tables["leads"]["_file"].tolist() == ["a.csv", "b.csv"]
     assert mapped.formats["leads"]["created_at"] == ("%m/%d/%Y", "%d.%m.%Y")
+
+
+def test_folds_read_times_and_numbers_as_the_fields_do():
+    """An event dated 2026年1月10日 comes after one of 2026/1/9, and 12.8万 is more than 99,000."""
+    mapped = apply(
+        """
+        inputs.leads.files = "l.csv"
+        inputs.offers.files = "o.csv"
+        [[tables.leads]]
+        from = "leads"
+        [[tables.leads.fold]]
+        input = "offers"
+        on = "id"
+        order_by = "day"
+        [tables.leads.fold.columns]
+        last = { take = "last", column = "price" }
+        most = { take = "max", column = "price" }
+        total = { take = "sum", column = "price" }
+        [tables.leads.fields]
+        lead_id = "id"
+        quoted_price = "offers.last"
+        list_price = "offers.most"
+        budget = "offers.total"
+        """,
+        leads=[{"id": "L1"}],
+        offers=[
+            {"id": "L1", "day": "2026年1月10日", "price": "99,000"},
+            {"id": "L1", "day": "2026/1/9", "price": "12.8万"},
+        ],
+    )
+    row = mapped.tables["leads"].iloc[0]
+    assert (row["quoted_price"], row["list_price"], row["budget"]) == ("99,000", "12.8万", "227000")

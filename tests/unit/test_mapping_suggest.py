@@ -113,6 +113,15 @@ def test_a_reason_spread_over_columns_is_taken_together(tmp_path):
     assert reason.coalesce == ["reason before visit", "reason after drive"]
 
 
+def test_an_amount_in_ten_thousands_by_its_header_is_taken_to_yuan(tmp_path):
+    rows = (
+        "线索编号,门店编码,联系电话,报价（万元）,预算\nX1,D1,13800138000,12.88,130000\nX2,D2,13900139001,15.8,120000\n"
+    )
+    _, mapping = suggested(tmp_path, **{"线索__csv": rows})
+    values = mapping.tables["leads"][0].fields
+    assert (values["quoted_price"].multiply, values["budget"].multiply) == (10_000, None)
+
+
 def test_nothing_to_read_is_said(tmp_path):
     with pytest.raises(MappingError, match="No data file"):
         suggest_mapping([tmp_path])

@@ -110,7 +110,7 @@ def _findings(rows: Rows, column: pd.Series, check: Check, known: pd.Series | No
         yield present & ~whole, "source_check", lambda _: {"limits": check.pattern or ""}
     if check.at_most is not None:
         other = rows.column(check.at_most)
-        wrong = numbers(column) > numbers(other)
+        wrong = present & other.notna() & ~(numbers(column) <= numbers(other))
         yield wrong, "source_check", lambda _: {"limits": f"<= {check.at_most}"}
     names = check.in_ if known is None else sorted(known.dropna().unique())
     if names is not None:

@@ -13,6 +13,7 @@ from tasks.compute.mapping.suggest import SURE, Link, Placed, Proposal, Sheet, T
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _CLOSING = ("close", "clos", "end", "结束", "关闭", "结案", "result")
+_IN_TEN_THOUSANDS = re.compile(r"[(（\[【/_]\s*万元?\s*[)）\]】]?")  # 报价（万元）
 _SCALES = ((5.0, 1.0), (10.0, 1.0), (100.0, 0.0))  # highest value seen -> the scale it is probably on
 
 
@@ -139,6 +140,9 @@ def _field(
     if item.profile.formats and field.kind in ("date", "datetime"):
         parts.append(f"formats = {text(list(item.profile.formats))}")
         note += ", day and month could be the other way round" if item.profile.ambiguous else ""
+    if field.kind == "money" and _IN_TEN_THOUSANDS.search(item.column):
+        parts.append("multiply = 10000")
+        note += ", the header says 万元"
     if field.kind == "score" and item.profile.number > 0.9:
         highest = max((float(value) for value in item.profile.values if _numeric(value)), default=10.0)
         top, low = next((scale for scale in _SCALES if highest <= scale[0]), (highest, 0.0))

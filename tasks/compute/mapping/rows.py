@@ -12,11 +12,16 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from rapidfuzz import fuzz, process
 
 from models.catalogue.contract import FILE_COLUMN, PROVENANCE, ROW_COLUMN
 from models.errors import MappingError
+from tasks.compute.times import parse_times
+from tasks.compute.values import amount
 
+_ZONE = "Asia/Shanghai"  # only for times with an offset among times without one
 _WHOLE = re.compile(r"[+-]?\d+\.0+")
 _SEPARATORS = re.compile(r"[\s_.\-/()]+")
 _SPACES = re.compile(r"\s+")
@@ -56,19 +61,20 @@ def keys_of(series: pd.Series, match: str = "loose") -> pd.Series:
 
 
 def numbers(series: pd.Series) -> pd.Series:
-    """The values as float64, NaN where they are no numbers."""
-    return pd.to_numeric(series, errors="coerce").astype("float64")
+    """The values as float64, as the fields of the contract read them (128,800 and 12.88万 too); NaN: no numbers."""
+    read = pd.to_numeric(series, errors="coerce").astype("float64")
+    rest = read.isna() & series.notna()
+    if bool(rest.any()):
+        read = read.mask(rest, pd.Series(series[rest].map(amount), index=series.index, dtype="float64"))
+    return read
 
 
 def times(series: pd.Series, formats: Iterable[str]) -> pd.Series:
-    """The values as datetime64, by the first format that fits (none given: ISO), NaT where none does."""
-    codes, uniques = pd.factorize(series)
-    texts = pd.Series(uniques, dtype="str")
-    parsed = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us]")
-    for form in tuple(formats) or ("ISO8601",):
-        parsed = parsed.fillna(pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]"))
-    padded = np.append(parsed.to_numpy(), np.datetime64("NaT"))
-    return pd.Series(padded[codes], index=series.index)
+    """The values as datetime64, as the fields of the contract read them; NaT where none of the formats fits."""
+    array = pa.array(series.astype("str"))
+    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    read, _ = parse_times(pc.cast(array, pa.string()), list(formats), _ZONE)
+    return pd.Series(read.to_numpy(zero_copy_only=False), index=series.index)
 
 
 def blank(index: pd.Index) -> pd.Series:

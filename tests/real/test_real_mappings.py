@@ -75,7 +75,9 @@ def test_edtech_defects_are_found(edtech):
     assert values(watched) == {"510", "233"}
     assert set(watched["row_key"]) == {"USR1138", "USR1213"}
     assert set(watched["dealer_id"]) <= set(edtech.tables["dealers"]["dealer_id"])
-    assert len(edtech.problems) == 440
+    spelled = found(edtech, "source_value", "reason")
+    assert (len(spelled), values(spelled)) == (4, {"Cannot afford"})
+    assert len(edtech.problems) == 444
 
 
 def test_edtech_repeated_calls_count_once(edtech):

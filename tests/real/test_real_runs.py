@@ -4,68 +4,16 @@ Each set runs in a process of its own kind of data: no phones, no revisits or sa
 """
 
 import json
-import os
-import sys
-from pathlib import Path
 
 import pytest
 
 from models import ledger
 from models.database import Database
 from models.enums import PlanKind, PointState, Step
-from models.workspace import Workspace
 from tasks.exporting import EXPORTS, export_frame
 
-ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("REMATCH_REAL_DATA", ROOT.parent / "shared" / "data"))
-#: Folder, cycles, and until when events count (one lead of edtech was lost on the day after the others).
-SETS = {
-    "edtech_leads": ("edtech_leads", "2022-01..2022-03", "2022-03-31"),
-    "maven_crm": ("maven_crm", "2017-03..2017-12", ""),
-    "huashu2021_ev": ("huashu2021_ev_customers", "", ""),
-}
+SETS = ("edtech_leads", "maven_crm", "huashu2021_ev")
 pytestmark = [pytest.mark.real, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def ran(request, tmp_path_factory, run_command):
-    """Run a set once through the command: ``ran(name)`` answers its workspace and what was printed."""
-    done = {}
-
-    def run(name):
-        if name not in done:
-            folder, cycles, as_of = SETS[name]
-            if not (DATA / folder).is_dir():
-                pytest.skip(f"REAL DATA ABSENT: {DATA / folder}: {name} is NOT verified. Set REMATCH_REAL_DATA")
-            home = tmp_path_factory.mktemp(name) / "workspace"
-            mapping = ROOT / "examples" / "sources" / f"{name}.toml"
-            arguments = ["run", "--source", DATA / folder, "--mapping", mapping, "--home", home]
-            process = run_command(*arguments, "--cycle", cycles, "--as-of", as_of)
-            assert process.returncode == 0, process.stdout + process.stderr
-            assert process.stderr == "", "no warning, no line that is not ours"
-            done[name] = Workspace.open(home), process.stdout
-        return done[name]
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def run_command():
-    import subprocess
-
-    def run(*arguments):
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "REMATCH_"))}
-        return subprocess.run(
-            [sys.executable, "-W", "error::RuntimeWarning", "-m", "flows", *map(str, arguments)],
-            cwd=ROOT,
-            env=kept | {"REMATCH_LOCALE": "en", "PYTHONIOENCODING": "utf-8"},
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-
-    return run
 
 
 def cycles(workspace):

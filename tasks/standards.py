@@ -23,6 +23,7 @@ from models.catalogue.profile_rules import profile_rules
 from models.catalogue.reasons import catalogue
 from models.catalogue.signals import signals
 from models.catalogue.text_rules import text_rules
+from models.catalogue.text_rules import text_rules
 from models.errors import CatalogueError
 
 #: Every file an OEM may lay over the shipped one, and what reads it.
@@ -40,6 +41,7 @@ FILES: Mapping[str, Callable[[Path | None], object]] = {
     "text_rules.toml": text_rules,
     "competitors.toml": competitors,
     "doubts.toml": doubts,
+    "text_rules.toml": text_rules,
     "deadlines.toml": deadlines,
     "follow_ups.toml": follow_ups,
 }

@@ -218,19 +218,27 @@ def _revisit_facts(
     defeated = filing["filed_at"].notna().to_numpy()
     none = np.zeros(len(leads), dtype=bool)
     revisits = tables.get("revisits", pd.DataFrame())
-    names = ("revisited", "revisit_recorded", "revisit_reached", "revisit_in_time", "questionnaire_complete")
+    names = (
+        *("revisited", "revisit_recorded", "revisit_reached", "revisit_in_time"),
+        *("questionnaire_recorded", "questionnaire_complete"),
+    )
     if not len(revisits):
         return dict.fromkeys(names, none)
     calls = calls_of(defeats, revisits)
     first_call = filing["filing"].map(calls.groupby("filing")["called_at"].min()).astype("datetime64[us]")
     reached = calls[calls["reached"].fillna(False).astype(bool)]
-    complete = reached[reached[list(rules.questionnaire.required)].notna().all(axis=1)]
+    always, driving = list(rules.questionnaire.required), list(rules.questionnaire.required_after_test_drive)
+    complete = reached[reached[always].notna().all(axis=1)]
     driven = leads["test_drive_at"].notna().to_numpy()
-    after_drive = complete[complete[list(rules.questionnaire.required_after_test_drive)].notna().all(axis=1)]
+    after_drive = complete[complete[driving].notna().all(axis=1)]
+    # An answer nobody ever gave is one the source does not hold: nothing to be complete, not a share of nought.
+    held = bool(reached[always].notna().any().all())
+    asked = np.where(driven, held and bool(reached[driving].notna().any().all()), held)
     in_time = days_between(filing["filed_at"], first_call) <= rules.limits.revisited_within_days
     number = filing["filing"]
     full = np.where(driven, number.isin(after_drive["filing"]), number.isin(complete["filing"]))
-    values = (first_call.notna(), defeated, number.isin(reached["filing"]), in_time, full & defeated)
+    spoken = number.isin(reached["filing"]).to_numpy()
+    values = (first_call.notna(), defeated, spoken, in_time, asked & spoken & defeated, asked & full & defeated)
     return {name: np.asarray(value, dtype=bool) for name, value in zip(names, values, strict=True)}
 
 

@@ -173,6 +173,20 @@ def test_figures_without_a_column_in_the_data_are_empty_not_zero():
     assert {"close_rate", "defeat_rate_filed", "defeat_rate_filtered", "quasi_defeat_share"} <= known
 
 
+def test_a_questionnaire_the_source_does_not_hold_is_not_incomplete():
+    """A survey that keeps one mark only says nothing about the answers it never had: no share of nought."""
+    survey = tables(
+        leads=[{"lead_id": "L1", "defeated_at": "2025-03-05"}],
+        defeats=[{"lead_id": "L1", "defeated_at": "2025-03-05"}],
+        revisits=[{"lead_id": "L1", "called_at": "2025-03-06", "reached": True, "satisfaction_price": 7.0}],
+    )
+    facts = lead_facts(survey, judge_defeats(survey, filter_rules()), filter_rules(), AS_OF)
+    found = indicator_table(sums_of(facts), "2025-03").set_index(["scope", "indicator"]).loc["nation"]
+    assert found.loc["revisit_reached", ["numerator", "denominator"]].tolist() == [1, 1]
+    assert found.loc["questionnaire_complete", "denominator"] == 0
+    assert math.isnan(found.loc["questionnaire_complete", "value"])
+
+
 def test_the_facts_are_those_of_the_catalogue(month):
     of_open = {"open_lead", "open_age_days", "open_too_long", "silent_lead", "contact_recorded"}
     assert set(indicators().facts) - of_open <= set(month[2].columns)

@@ -17,7 +17,8 @@ from models.ledger.frames import verdicts_frame
 from tasks.exporting import export_frame
 from tasks.job import Job
 from tasks.results import Results
-from tasks.verifying import judged_by, verify_earlier
+from tasks.verification_desk import judged_by
+from tasks.verifying import verify_earlier
 
 NET = simulate(
     Setting(dealers=60, planned=0.2, leads=300, history=15, after=7, effect_points=6, series=1, sources=1), 5
@@ -81,7 +82,10 @@ def test_measures_are_looked_at_after_three_and_six_months_once_each(running):
     assert {plan.state for plan in ledger.plans(db)} <= {PlanState.CLOSED, PlanState.CARRIED}
 
 
-def test_a_look_leaves_the_record_what_follows_and_the_checks(running):
+def test_a_look_leaves_the_record_what_follows_and_the_checks(empty):
+    for one in PLANNED:
+        drive(Database.of(empty), ledger, "reported", one, measures=1)
+    running = empty
     results = verified(running, month(19))
     measures = export_frame(running, "measures", month(19)).set_index("measure")
     assert measures.loc["measure_1", ["dealers", "executed"]].tolist() == [4, 4]
@@ -94,6 +98,19 @@ def test_a_look_leaves_the_record_what_follows_and_the_checks(running):
     checks = results.read("self_checks").set_index("check")
     assert checks.loc["programme_treated", "lo90"] < 6 < checks.loc["programme_treated", "hi90"] + 2
     assert checks.loc["programme_treated", "cases"] == 4
+    with_loop, without = (checks.loc[f"close_rate_{name}"] for name in ("with", "without"))
+    assert without["lo90"] < without["value"] < without["hi90"]
+    assert with_loop["value"] - without["value"] == pytest.approx(checks.loc["programme_network", "value"])
+    assert checks.loc["hours_per_closed_plan", "verdict"] == "learning.verdict.no_hours"
+
+
+def test_two_measures_on_one_indicator_share_an_effect_that_is_neithers(running):
+    looks = verified(running, month(19)).read("effects")
+    assert looks["notes"].str.contains("judge.note.several_measures").all()
+    measures = export_frame(running, "measures", month(19)).set_index("measure").loc[["measure_1", "measure_2"]]
+    assert measures["executed"].tolist() == [4, 4]
+    assert measures["effect_points"].isna().all()
+    assert measures["verdict"].eq("not_enough_evidence").all()
 
 
 def test_repeated_the_step_leaves_the_same(running):

@@ -121,10 +121,10 @@ def effect(of, verdict=EffectVerdict.NOT_ENOUGH, **changes):
     return Effect(**values | changes)
 
 
-def drive(db, ledger, to, dealer_id="D001", cycle=CYCLE):
+def drive(db, ledger, to, dealer_id="D001", cycle=CYCLE, measures=2):
     """Bring a dealer's rectification plan by the usual way to the state named; the plan as it then stands."""
     plan_id = f"{cycle.name}-{dealer_id}"
-    ledger.save_plan_drafts(db, cycle, [draft(dealer_id, cycle=cycle.name)], at=day(0))
+    ledger.save_plan_drafts(db, cycle, [draft(dealer_id, cycle=cycle.name, measures=measures)], at=day(0))
     plan = ledger.plan(db, plan_id)
     steps = {
         "issued": lambda plan: ledger.issue(db, plan_id, actor=OEM, at=day(0)),

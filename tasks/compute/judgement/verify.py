@@ -19,7 +19,19 @@ from tasks.compute.judgement.pool import shrunk, storey
 from tasks.compute.judgement.posterior import Fit, Options, active, fit_panel, predict
 
 PLAN_COLUMNS = ("dealer_id", "measure_id", "target_points", "start")
-PASSED = ("plan_id", "measure", "reason", "indicator", "execution")  # columns of the plans handed through when present
+PASSED = (  # columns of the plans handed through when present
+    "plan_id",
+    "measure",
+    "reason",
+    "indicator",
+    "execution",
+    "execution_because",
+    "process_indicator",
+    "process_points",
+    "process_lo90",
+    "process_hi90",
+    "process_least",
+)
 EFFECT_COLUMNS = [
     "dealer_id",
     "measure_id",
@@ -64,6 +76,7 @@ def verify(
     looks: Sequence[int] = (3, 6),
     higher_is_better: bool = True,
     alone: bool = False,
+    every_look: bool = False,
     options: Options | None = None,
 ) -> pd.DataFrame:
     """The effect of every planned measure on one indicator, one row per measure and look.
@@ -74,7 +87,7 @@ def verify(
     that was promised), judge (False: marks the dealer as treated, but gives no row), execution (``partly``: never
     called without effect; handed through, like plan_id, measure, reason and indicator). ``alone``: judge each look as
     if it were the only one (p <= .10); otherwise p <= .03 at each look, and a measure with a verdict at one look has
-    no row at later ones.
+    no row at later ones, unless ``every_look`` (then ``until_settled`` drops them later).
 
     Returns EFFECT_COLUMNS. Effects, intervals and standard errors are percentage points, positive = better, also where
     a lower rate is better; value and expected are rates as counted; pull_points says how far shrinkage moved the
@@ -97,8 +110,8 @@ def verify(
         return pd.DataFrame(columns=[*EFFECT_COLUMNS, *passed])
     effects = pd.concat(frames, ignore_index=True)
     effects = _decided(effects, options, options.p_alone if alone else options.p_look)
-    if not alone:
-        effects = _until_settled(effects)
+    if not alone and not every_look:
+        effects = until_settled(effects)
     order = pd.Series(range(len(table)), index=table["measure_id"])
     effects = effects.assign(_order=effects["measure_id"].map(order)).sort_values(["_order", "months"], kind="stable")
     return effects[[*EFFECT_COLUMNS, *passed]].reset_index(drop=True)
@@ -329,12 +342,12 @@ def _decided(effects: pd.DataFrame, options: Options, p_limit: float) -> pd.Data
     return effects
 
 
-def _until_settled(effects: pd.DataFrame) -> pd.DataFrame:
+def until_settled(effects: pd.DataFrame) -> pd.DataFrame:
     """Without the looks that come after the one that settled the matter."""
     ordered = effects.sort_values(["measure_id", "months"], kind="stable")
     settled = ordered["verdict"].ne(EffectVerdict.NOT_ENOUGH.value).astype(int)
     before = settled.groupby(ordered["measure_id"]).cumsum() - settled
-    return ordered[before == 0]
+    return effects[(before == 0).reindex(effects.index)]
 
 
 def unjudged(plans: Sequence[Mapping[str, object]], why: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from models.catalogue.signals import signals
 from models.enums import Gate, Severity
 from models.messages import text
 from reports.formats import Formatter
-from reports.quality_signs import NotTested, not_tested
+from reports.quality_signs import NotTested, not_tested, too_few_rows
 from reports.quality_words import rule_title, rule_words, table_label
 
 _STYLE = {"passed": "good", "failed": "bad", "error": "bad", "not_checked": ""}
@@ -262,7 +262,10 @@ def docs_page(facts: DocsFacts, locale: str) -> DocsPage:
     fresh = sum(line.first_seen == facts.cycle for line in failing)
     mended = sum(bool(line.first_seen) and line.outcome == "passed" for line in facts.checks)
     scope = facts.scope or text("quality_docs.nation", locale)
-    signs = [(_shows(line), _sign(line, facts.cycle, locale)) for line in _in_order(facts.signs)]
+    looked_at = [line for line in _in_order(facts.signs) if line.tested or line.before]
+    signs = [(_shows(line), _sign(line, facts.cycle, locale)) for line in looked_at]
+    told = {line.signal for line in facts.untested}
+    few = [line.signal for line in facts.signs if not line.tested and line.signal not in told]
     quiet = tuple(view for shows, view in signs if not shows)
     flagged = sum(line.flagged for line in facts.regions) + sum(bool(line.signs) for line in facts.dealers)
     return DocsPage(
@@ -286,7 +289,7 @@ def docs_page(facts: DocsFacts, locale: str) -> DocsPage:
         quiet_summary=text("quality_docs.signs.quiet", locale, signs=len(quiet)),
         signs_note=text("quality_docs.signs.dealers_flagged", locale, dealers=flagged)
         + text("signals.to_check_note", locale),
-        untested=not_tested(facts.untested, locale),
+        untested=not_tested((*facts.untested, *(too_few_rows(code) for code in few)), locale),
     )
 
 

@@ -195,7 +195,11 @@ class _Builder:
         for name in DIMENSIONS:
             left = self.q.dimensions[name]
             mine = [loss for loss in self.q.losses if loss.dimension == name]
-            why = self.f.words([f"{self.label(loss.table)} {self.rule(loss)}" for loss in mine[:2]])
+            named = [
+                self.rule(loss) if loss.table == SIGNALS else f"{self.label(loss.table)} {self.rule(loss)}"
+                for loss in mine[:2]
+            ]
+            why = self.f.words(named)
             found.append(
                 PartView(
                     label=text(f"enum.Dimension.{name}", self.locale),

@@ -43,6 +43,11 @@ class NotTested:
     params: Mapping[str, object]
 
 
+def too_few_rows(signal: str) -> NotTested:
+    """A signal that dealers here have too few rows for."""
+    return NotTested(signal, "few_rows", {"rows": signals()[signal].rows})
+
+
 @dataclass(frozen=True)
 class SignView:
     """A sign in words; ``rows``: (table's label, ids at once, further ids, how many are left out in words)."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from expectations.scoring import SIGNALS
 from models.catalogue.signals import signals
-from reports.quality_signs import NotTested, Sign
+from reports.quality_signs import NotTested, Sign, too_few_rows
 from tasks.results import Results
 
 _FOUND = ["dealer_id", "signal", "rows", "evidence_rows", "expected_rows", "flagged"]
@@ -65,11 +65,11 @@ class SignalFigures:
         return tuple(self._untested(here))
 
     def _untested(self, here: Mapping[str, tuple[int, int, float, bool | None]]) -> Iterator[NotTested]:
-        for code, signal in signals().signals.items():
+        for code in signals().signals:
             if code in self.network_untested:
                 yield self.network_untested[code]
             elif code not in here or here[code][3] is None:
-                yield NotTested(code, "few_rows", {"rows": signal.rows})
+                yield too_few_rows(code)
 
     @cached_property
     def _lines(self) -> dict[str, dict[str, tuple[int, int, float, bool | None]]]:

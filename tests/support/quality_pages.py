@@ -54,13 +54,14 @@ DEALER = DealerQuality(
     docs={"zh_CN": "../../data-docs/zh_CN/region-R1.html", "en": "../../data-docs/en/region-R1.html"},
 )
 
+HARD = Severity.QUARANTINE
 CHECKS = (
-    CheckLine("leads", "missing_required", "series", Severity.QUARANTINE, "failed", "", 1000, 60, 0.06, 0.05, "2026-08"),
-    CheckLine("leads", "malformed_phone", "phone", Severity.QUARANTINE, "failed", "reading", 1000, 25, 0.025, None, "2026-10"),
+    CheckLine("leads", "missing_required", "series", HARD, "failed", "", 1000, 60, 0.06, 0.05, "2026-08"),
+    CheckLine("leads", "malformed_phone", "phone", HARD, "failed", "reading", 1000, 25, 0.025, None, "2026-10"),
     CheckLine("leads", "age_out_of_range", "age", Severity.WARN, "passed", "", 800, 0, 0.0, 0.01, "2026-09"),
     CheckLine("leads", "out_of_range", "mileage", Severity.WARN, "not_checked", "all_null", 0, 0, None, None, ""),
     CheckLine("sales", "non_positive_price", "price", Severity.WARN, "passed", "", 300, 0, 0.0, 0.0, ""),
-)  # fmt: skip
+)
 SIGNS = (
     SignLine("shared_phone", 12, 2, 310, 1, 1, "2026-08"),
     SignLine("revisit_seconds", 12, 1, 12, 0, 0, "2026-10"),

@@ -52,9 +52,10 @@ class OtherSize(_Limit):
 
 
 class Revised(_Limit):
-    """From which share of the cases a later change of judged months is told."""
+    """From which share of the cases of the months that changed, and how many cases, a later change is told."""
 
     share: float = Field(gt=0, lt=1)
+    cases: int = Field(ge=1)
 
 
 class Doubts(_Limit):

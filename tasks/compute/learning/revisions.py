@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pandas as pd
 
 from models.catalogue.doubts import doubts
@@ -51,10 +52,10 @@ def revisions(judged: Mapping[str, pd.DataFrame], now: Mapping[str, pd.DataFrame
 
     ``judged``: cycle -> its ``judged_counts``; ``now``: this cycle's counts as for ``judged_counts``; an indicator that
     is not among them is not compared. ``months``: how many months were judged, of them months_changed; cases_changed
-    adds up the differences of each month without their sign (events where the cases are the same); noted: the changed
-    cases pass the limit of ``doubts.toml``.
+    adds up the differences of each month without their sign (events where the cases are the same); noted: they pass
+    the limits of ``doubts.toml``.
     """
-    limit = doubts().revised.share
+    limit = doubts().revised
     frames = [pd.DataFrame(columns=REVISION_COLUMNS)]
     for cycle, then in judged.items():
         known = then[then["indicator"].isin(list(now)) & then["month"].isin(months)]
@@ -64,11 +65,12 @@ def revisions(judged: Mapping[str, pd.DataFrame], now: Mapping[str, pd.DataFrame
         both = known.merge(judged_counts(now, dealers, months), on=KEYS, suffixes=("_then", "_now"))
         cases = (both["n_now"] - both["n_then"]).abs()
         differ = cases.where(cases > 0, (both["x_now"] - both["x_then"]).abs())
-        both = both.assign(months=1, months_changed=(differ > 0).astype(int), cases_changed=differ)
+        base = both[["n_then", "n_now"]].max(axis=1).where(differ > 0, 0)
+        both = both.assign(months=1, months_changed=(differ > 0).astype(int), cases_changed=differ, base=base)
         names = {"n_then": "cases_then", "n_now": "cases_now", "x_then": "events_then", "x_now": "events_now"}
         table = both.rename(columns=names).groupby(KEYS[:2], as_index=False).sum(numeric_only=True)
         table = table[table["months_changed"] > 0]
-        noted = table["cases_changed"] >= limit * table[["cases_then", "cases_now"]].max(axis=1)
+        noted = table["cases_changed"] >= np.maximum(limit.cases, limit.share * table["base"])
         frames.append(table.assign(judged_in=cycle, noted=noted)[REVISION_COLUMNS])
     found = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     return found.sort_values(["judged_in", "indicator", "dealer_id"], ignore_index=True)

@@ -207,12 +207,13 @@ class _Sections:
             tables.append(Table(head, rows, (1,), self.t("sisters.title", months=self.months)))
         missing = "" if charts else self.t("destinations.missing", cycle=self.cycle)
         finding = ""
-        if brands:
+        first = next((one for one in defeats.brands if one.name and one.defeats.now), None)
+        if first is not None:
             total = sum(moments.now for _, moments in ends)
             finding = self.t(
                 "competitors.finding",
-                brand=brands[0][0],
-                count=self.f.number(brands[0][1].now),
+                brand=first.name,
+                count=self.f.number(first.defeats.now),
                 total=self.f.number(total),
                 cycle=self.cycle,
             )

@@ -137,7 +137,7 @@ def funnel_plot(plot: FunnelPlot, here: str, words: AnalysisWords) -> Plot:
             f.percent(point.value),
             f.percent(point.expected),
             f.percent(plot.place(point)),
-            words.page(f"place.{'low' if point.z < 0 else 'high'}" if point.outside else "place.inside"),
+            words.page(f"place.{'below' if point.z < 0 else 'above'}" if point.outside else "place.inside"),
         )
         for point in sorted(own, key=lambda point: (point.z, point.dealer_id))
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from models.enums import DefeatVerdict, Destination, EffectVerdict, Gate, Role
 from models.lifecycle import Action
 from models.schemas import Plan
+from reports.commentary import CommentaryFacts
 from reports.figures import Figure, Trend
 
 
@@ -102,3 +103,4 @@ class NationalFigures:
     failures: Sequence[Failure]
     lacking: Mapping[str, int]  # evidence the source does not have -> filings it would have helped
     trend: Trend  # month, close rate, defeat rate after filter
+    commentary: CommentaryFacts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.catalogue.commentary import commentary_rules
 from models.catalogue.contract import contract
 from models.catalogue.indicators import indicators
 from models.catalogue.reasons import catalogue
@@ -12,6 +13,7 @@ from models.enums import DefeatVerdict, Destination, EffectVerdict, Gate, PlanKi
 from models.facts import Cycle
 from models.messages import text
 from models.schemas import Plan
+from reports.commentary import commentary
 from reports.figures import Trend
 from reports.national_figures import DealerFacts, NationalFigures, RegionFigures
 from reports.plan_page import WITH_MEASURES, Tile
@@ -75,6 +77,8 @@ class NationalPage:
     headline: str
     failures: Table
     tiles: tuple[Tile, ...]
+    commentary: tuple[str, ...]
+    commentary_note: str
     trend: Trend
     effects: Table
     record: Table
@@ -301,6 +305,8 @@ def national_page(cycle: Cycle, figures: NationalFigures, locale: str) -> Nation
             for one in figures.failures
         ),
         tiles=page.tiles(),
+        commentary=tuple(commentary(figures.commentary, locale)),
+        commentary_note=text("commentary.note", locale, q=f"{commentary_rules().q_value:g}"),
         trend=figures.trend,
         effects=page.effects(),
         record=page.record(),

@@ -26,6 +26,7 @@ from reports.national_figures import (
     RegionFigures,
 )
 from reports.words import lower_is_better
+from tasks.commenting import Commenting
 from tasks.compute.defeat_filter import defeats_of_cycle, lacking_evidence
 from tasks.compute.diagnosis import DiagnosisRules
 from tasks.compute.planning import UNDER_WAY
@@ -334,6 +335,7 @@ class CycleFigures:
             failures=failures,
             lacking=lacking_evidence(self.defeats),
             trend=self._trend(self._nation_close, self._rates("defeat_rate_filtered")),
+            commentary=Commenting(self.job).nation(len(self.months)),
         )
 
     def _facts(self, plan: Plan, link: str) -> DealerFacts:

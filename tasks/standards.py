@@ -8,6 +8,7 @@ from pathlib import Path
 from expectations.rules import rules
 from expectations.scoring import weights
 from expectations.standard import limits
+from models.catalogue.commentary import commentary_rules
 from models.catalogue.competitors import competitors
 from models.catalogue.deadlines import deadlines
 from models.catalogue.doubts import doubts
@@ -23,7 +24,6 @@ from models.catalogue.profile_rules import profile_rules
 from models.catalogue.reasons import catalogue
 from models.catalogue.signals import signals
 from models.catalogue.text_rules import text_rules
-from models.catalogue.text_rules import text_rules
 from models.errors import CatalogueError
 
 #: Every file an OEM may lay over the shipped one, and what reads it.
@@ -38,8 +38,8 @@ FILES: Mapping[str, Callable[[Path | None], object]] = {
     "filter_rules.toml": filter_rules,
     "price_rules.toml": price_rules,
     "profile_rules.toml": profile_rules,
-    "text_rules.toml": text_rules,
     "competitors.toml": competitors,
+    "commentary.toml": commentary_rules,
     "doubts.toml": doubts,
     "text_rules.toml": text_rules,
     "deadlines.toml": deadlines,

@@ -29,6 +29,7 @@ PLAN_COLUMNS = ("dealer_id", "indicator", "target_points", "issued_after_month")
 REASON_PREFIX = "def_"
 INDICATOR = "close_rate"
 LOOKS = (3, 6)
+WITHHELD = ("judge.why.whole_region",)  # figures, but no verdict
 MOST_MONTHS = 600
 MOST_COUNT = 10**9
 
@@ -97,7 +98,7 @@ def judge(
         notices += _other_indicators(planned, plans.name)
         effects = verify(total, planned, looks=LOOKS, alone=True, options=options)
         tables["verdicts.csv"] = _verdicts(planned, effects)
-        notices += _unjudged(effects, options)
+        notices += _unjudged(effects, options) + _noted(effects)
     tables["ranking.csv"], missing = _ranking(total, planned, options)
     notices += [
         Notice("judge.notice.not_compared", {"dealers": n}, {"why": partial(text, why)}) for why, n in missing.items()
@@ -277,8 +278,8 @@ def _verdicts(plans: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _unjudged(effects: pd.DataFrame, options: Options) -> list[Notice]:
-    """Why measures have no figures, each reason once with how many it hit."""
-    without = effects[effects["effect_points"].isna()]
+    """Why measures have no figures or no verdict, each reason once with how many it hit."""
+    without = effects[effects["effect_points"].isna() | effects["reason_key"].isin(WITHHELD)]
     return [
         Notice(
             "judge.notice.no_verdict",
@@ -286,6 +287,15 @@ def _unjudged(effects: pd.DataFrame, options: Options) -> list[Notice]:
             {"why": partial(_why, {str(k): v for k, v in rows.iloc[0].items()}, options)},
         )
         for _, rows in without.groupby("reason_key")
+    ]
+
+
+def _noted(effects: pd.DataFrame) -> list[Notice]:
+    """What weakens comparisons, each note once with how many verifications it is about."""
+    found = effects["notes"].fillna("").str.split(";").explode()
+    counts = found[found != ""].value_counts(sort=False)
+    return [
+        Notice("judge.notice.noted", {"cases": int(n)}, {"note": partial(text, str(key))}) for key, n in counts.items()
     ]
 
 

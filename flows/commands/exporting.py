@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.commands.screen import say
+from flows.commands.screen import console, say
 from flows.commands.workspace import existing
+from flows.reader import reader_locale
 
 
 def export_table(home: Path, what: str, cycle: str, dealer: str, file_format: str, out: Path) -> None:
@@ -21,5 +22,8 @@ def judge_counts(counts: Path, plans: Path | None, reasons: Path | None, out: Pa
     """Judge dealers and measures from counts alone; writes verdicts, ranking and drivers to ``out``."""
     from tasks.judge import judge  # noqa: PLC0415
 
-    for file in judge(counts, out, plans=plans, reasons=reasons):
+    done = judge(counts, out, plans=plans, reasons=reasons)
+    for file in done:
         say("judge.wrote", file=file)
+    for notice in done.notices:
+        console().print(notice.text(reader_locale()), markup=False, soft_wrap=True)

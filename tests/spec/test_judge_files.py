@@ -134,6 +134,67 @@ def test_a_dealer_that_closed_has_rows_without_figures(network, tmp_path):
     assert any("could not be ranked" in notice.text("en") for notice in done.notices)
 
 
+def largest(counts, plans):
+    """The planned dealer with most leads, whose every month has many."""
+    leads = counts[counts["dealer_id"].isin(plans["dealer_id"])].groupby("dealer_id")["leads"].sum()
+    return leads.idxmax()
+
+
+@pytest.mark.parametrize(
+    ("months", "said"),
+    [([17], "months after the measure have no case"), ([17, 18, 19, 20, 21], "closed, merged or no longer reporting")],
+)
+def test_months_missing_at_a_dealer_give_no_verdict_and_say_why(network, tmp_path, months, said):
+    counts, plans = network
+    one = largest(counts, plans)
+    kept = counts[~(counts["dealer_id"].eq(one) & counts["month"].isin(months))]
+    done = judge(*written(tmp_path, kept, plans), tmp_path / "out")
+    rows = pd.read_csv(tmp_path / "out/verdicts.csv").set_index("dealer_id")
+    assert rows.loc[one, "effect_points"].isna().all()
+    assert set(rows.loc[one, "verdict"]) == {"not_enough_evidence"}
+    assert rows.drop(index=one)["effect_points"].notna().all()
+    assert any(said in notice.text("en") for notice in done.notices)
+    assert all(notice.text("zh_CN") for notice in done.notices)
+
+
+def test_a_dealer_that_took_over_another_is_not_judged(network, tmp_path):
+    counts, plans = network
+    one = largest(counts, plans)
+    grown = counts.copy()
+    its = grown["dealer_id"].eq(one) & grown["month"].gt(15)
+    grown.loc[its, ["leads", "won"]] *= 4
+    done = judge(*written(tmp_path, grown, plans), tmp_path / "out")
+    rows = pd.read_csv(tmp_path / "out/verdicts.csv").set_index("dealer_id")
+    assert rows.loc[one, "effect_points"].isna().all()
+    assert any("merged, split or counted otherwise" in notice.text("en") for notice in done.notices)
+
+
+@pytest.mark.parametrize(("untreated", "judged"), [(14, False), (15, True)])
+def test_fewer_than_fifteen_untreated_give_no_verdict(network, tmp_path, untreated, judged):
+    counts, _ = network
+    dealers = counts["dealer_id"].unique()[untreated:]
+    plans = pd.DataFrame(
+        {"dealer_id": dealers, "indicator": "close_rate", "target_points": 3, "issued_after_month": 15}
+    )
+    done = judge(*written(tmp_path, counts, plans), tmp_path / "out")
+    assert pd.read_csv(tmp_path / "out/verdicts.csv")["effect_points"].notna().any() == judged
+    assert any("at least 15" in notice.text("en") for notice in done.notices) != judged
+
+
+def test_a_region_with_no_untreated_dealer_is_noted_and_gets_no_effective(network, tmp_path):
+    counts, _ = network
+    south = counts.drop_duplicates("dealer_id").groupby("region")["dealer_id"].apply(list).loc["R00"]
+    boom = counts.copy()
+    its = boom["dealer_id"].isin(south) & boom["month"].gt(15)
+    boom.loc[its, "won"] = np.minimum(boom.loc[its, "leads"], boom.loc[its, "won"] * 3)
+    plans = pd.DataFrame({"dealer_id": south, "indicator": "close_rate", "target_points": 3, "issued_after_month": 15})
+    done = judge(*written(tmp_path, boom, plans), tmp_path / "out")
+    assert not pd.read_csv(tmp_path / "out/verdicts.csv")["verdict"].isin(["effective", "worse"]).any()
+    told = " ".join(notice.text("en") for notice in done.notices)
+    assert "no untreated dealer" in told
+    assert "every dealer of the region" in told
+
+
 def test_another_indicator_is_told(network, tmp_path):
     counts, plans = network
     done = judge(*written(tmp_path, counts, plans.assign(indicator="lead_to_visit")), tmp_path / "out")

@@ -12,7 +12,7 @@ from reports.charts.plots import funnel_plot, trend
 from reports.charts.rows import drivers, funnel, lift_kind, lifts, part_kind, reason_ranking, shares, waterfall
 from reports.charts.shapes import Chart
 
-MOST_LIFTS, MOST_FLOWS, MOST_BRANDS = 10, 7, 20
+MOST_LIFTS, MOST_FLOWS, MOST_BRANDS = 10, 7, 12
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ def funnel_plot(plot: FunnelPlot, here: str, words: AnalysisWords) -> Plot:
     marks = [
         area("inside", *curves),
         *(line("limit", curve) for curve in curves),
-        line("grid", [(0, y(plot.rate)), (100, y(plot.rate))]),
+        line("center", [(0, y(plot.rate)), (100, y(plot.rate))]),
     ]
     drawn = sorted(plot.points, key=lambda point: (point.here, point.outside))
     marks += [dot(_dot_kind(point.here, point.outside), x(point.cases), y(plot.place(point))) for point in drawn]
@@ -148,15 +148,13 @@ def funnel_plot(plot: FunnelPlot, here: str, words: AnalysisWords) -> Plot:
     if len(own) < len(plot.points):
         legend.append(Legend("dot-other", words.page("legend.other_dealers")))
     legend.append(Legend("limit", words.page("legend.limit")))
+    legend.append(Legend("center", words.page("legend.center", rate=f.percent(plot.rate))))
     return Plot(
         title=words.page("place.chart"),
         says=words.page("place.says", dealers=len(own), outside=len(outside), rate=f.percent(plot.rate)),
         marks=tuple(marks),
         x_ticks=tuple((x(value), f.number(value)) for value in round_steps(most)),
-        y_ticks=tuple(
-            (100 * place, f.percent(low + place * (high - low), 0 if high - low > 0.08 else 1))
-            for place in (0.0, 0.5, 1.0)
-        ),
+        y_ticks=_ticks_between(low, high, words),
         x_name=words.page("axis.cases"),
         y_name=words.page("axis.own_mix"),
         head=tuple(
@@ -246,3 +244,11 @@ def _percent_ticks(top: float, words: AnalysisWords) -> tuple[tuple[float, str],
     ticks = round_steps(top)
     digits = 0 if all(abs(100 * value - round(100 * value)) < 1e-9 for value in ticks) else 1
     return tuple((100 * value / top, words.f.percent(value, digits)) for value in ticks)
+
+
+def _ticks_between(low: float, high: float, words: AnalysisWords) -> tuple[tuple[float, str], ...]:
+    """Round shares between two that an axis reaches from and to."""
+    step = next(one for one in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / one <= 6)
+    ticks = [step * number for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+    digits = 0 if step >= 0.01 else 1
+    return tuple((100 * (value - low) / (high - low), words.f.percent(value, digits)) for value in ticks)

@@ -109,7 +109,7 @@ def waterfall(parts: Sequence[Part], words: AnalysisWords) -> RowChart:
         title=words.page("gap.chart"),
         head=tuple(words.page(f"head.{name}") for name in ("gap.points", "gap.deals", "verdict")),
         rows=tuple(rows),
-        legend=_part_legend(words),
+        legend=_part_legend(parts, words),
         name_head=words.page("head.gap.part"),
     )
 
@@ -127,7 +127,7 @@ def drivers(parts: Sequence[Part], words: AnalysisWords) -> RowChart:
         title=words.page("drivers.title"),
         head=tuple(words.page(f"head.{name}") for name in ("gap.points", "gap.deals", "verdict")),
         rows=tuple(rows),
-        legend=_part_legend(words),
+        legend=_part_legend(parts, words),
         name_head=words.page("head.reason"),
     )
 
@@ -141,6 +141,11 @@ def part_kind(part: Part) -> str:
     return "chance" if part.chance else "costs" if part.points < 0 else "gains"
 
 
+def _certainty(part: Part) -> str:
+    """The verdict on a part that is not put down to chance; a total that was not judged is only a total."""
+    return "sum" if part.kind == "gap" and part.chance is None else part_kind(part)
+
+
 def _edges(part: Part) -> tuple[float, ...]:
     return () if part.lo90 is None or part.hi90 is None else (part.lo90, part.hi90)
 
@@ -151,7 +156,7 @@ def _part_row(part: Part, marks: tuple[Mark, ...], words: AnalysisWords) -> Row:
     interval = ""
     if part.lo90 is not None and part.hi90 is not None:
         interval = words.page("interval", interval=f.interval(part.lo90, part.hi90))
-    verdict = words.page(f"part.{'chance' if part.chance else part_kind(part)}")
+    verdict = words.page(f"part.{'chance' if part.chance else _certainty(part)}")
     says = words.page("part.says", points=points, interval=interval, deals=deals, verdict=verdict)
     cells = (
         Cell(points, "n"),
@@ -161,9 +166,13 @@ def _part_row(part: Part, marks: tuple[Mark, ...], words: AnalysisWords) -> Row:
     return Row(words.part(part.kind, part.code), interval, says, marks, cells)
 
 
-def _part_legend(words: AnalysisWords) -> tuple[Legend, ...]:
+def _part_legend(parts: Sequence[Part], words: AnalysisWords) -> tuple[Legend, ...]:
+    """What the kinds of bars that occur mean."""
+    there = {part_kind(part) for part in parts}
+    if any(_edges(part) for part in parts):
+        there.add("interval")
     kinds = ("costs", "gains", "chance", "interval")
-    return tuple(Legend(kind, words.page(f"legend.{kind}")) for kind in kinds)
+    return tuple(Legend(kind, words.page(f"legend.{kind}")) for kind in kinds if kind in there)
 
 
 def reason_ranking(shares: Sequence[ReasonShare], words: AnalysisWords) -> RowChart:

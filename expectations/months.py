@@ -68,18 +68,23 @@ class Past:
         return list(range(int(before.min()), 0)) if before.size else []
 
     @cached_property
+    def places(self) -> dict[int, np.ndarray]:
+        """The positions of each month's rows: those compared with, and the month asked about (0)."""
+        return {month: np.flatnonzero(self.number == month) for month in (*self.months, 0)}
+
+    @cached_property
     def rows(self) -> np.ndarray:
         """Rows of each past month; a month without any counts as none."""
-        return np.array([(self.number == month).sum() for month in self.months])
+        return np.array([self.places[month].size for month in self.months])
 
     def now(self, column: str) -> pd.Series:
         """The column's cells of the month asked about."""
-        return self.view.frame[column][self.number == 0]
+        return self.view.frame[column].take(self.places[0])
 
     def before(self, column: str) -> list[pd.Series]:
         """The column's cells of each past month that has rows."""
         cells = self.view.frame[column]
-        return [cells[self.number == month] for month, rows in zip(self.months, self.rows, strict=True) if rows]
+        return [cells.take(self.places[month]) for month in self.months if self.places[month].size]
 
 
 def against_months(view: View, month: str, as_of: datetime, absent: frozenset[str], dealers: int) -> list[Judged]:
@@ -113,15 +118,27 @@ def _table_and_columns(past: Past, absent: frozenset[str]) -> Iterator[Judged]:
     low, high = usual(past.rows, past.limits.spreads, _rows_least(past))
     suite.rows_between(ROWS, int(np.floor(low)), int(np.ceil(high)))
     cells: dict[str, pd.Series] = {}
-    for name, field in contract().tables[past.view.table].fields.items():
-        here = name in past.view.frame and not field.personal and name not in absent
-        if here and f"{past.view.table}.{name}" not in past.limits.ripening and (past.number == 0).any():
-            _column(suite, past, name, field.kind)
-            cells[name] = past.now(name)
-    frame = pd.DataFrame(cells, index=past.view.frame.index[past.number == 0])
+    for name, kind in _comparable(past, absent).items():
+        _column(suite, past, name, kind)
+        cells[name] = past.now(name)
+    frame = pd.DataFrame(cells, index=past.view.frame.index.take(past.places[0]))
     frame = _thin(frame, suite.expectations)
     for expectation, verdict in zip(suite.expectations, judge(past.view.table, frame, suite.expectations), strict=True):
         yield _answered(past, expectation, verdict, frame)
+
+
+def _comparable(past: Past, absent: frozenset[str]) -> dict[str, str]:
+    """The columns compared, with their kinds: not what makes a row or its month, not what fills with time."""
+    table = contract().tables[past.view.table]
+    left_out = {*table.key, table.month_of, *absent} | {
+        name for name in table.fields if f"{table.name}.{name}" in past.limits.ripening
+    }
+    fields = table.fields.items() if past.places[0].size else ()
+    return {
+        name: field.kind
+        for name, field in fields
+        if name not in left_out and name in past.view.frame and not field.personal
+    }
 
 
 def _rows_least(past: Past) -> float:
@@ -155,7 +172,7 @@ def _column(suite: Suite, past: Past, name: str, kind: str) -> None:
     if filled < limits.column_rows or len(enough) < limits.at_least:
         return
     if kind in _NUMBERS:
-        suite.median(MEDIAN, name, *_median_bounds(now.dropna(), enough, limits))
+        suite.median(MEDIAN, name, *_median_bounds(now.dropna(), enough, limits, step=float(kind != "money")))
     if (kind in _NUMBERS or isinstance(now.dtype, pd.StringDtype)) and all(cells.nunique() > 1 for cells in enough):
         suite.varied(VARIED, name)
     if isinstance(now.dtype, pd.StringDtype) and not _identifies(name, kind):
@@ -166,11 +183,12 @@ def _identifies(name: str, kind: str) -> bool:
     return kind in ("free_text", "reason_list") or name.endswith("_id") or name in ("name", "reviewed_by")
 
 
-def _median_bounds(now: pd.Series, before: list[pd.Series], limits: MonthLimits) -> tuple[float, float]:
+def _median_bounds(now: pd.Series, before: list[pd.Series], limits: MonthLimits, step: float) -> tuple[float, float]:
+    """``step``: how far the median of counts and marks jumps when a single row changes."""
     medians = np.array([float(cells.median()) for cells in before])
     within = _ROBUST * float((now - now.median()).abs().median())
     chance = limits.spreads * _MEDIAN_ERROR * within / float(np.sqrt(len(now)))
-    return usual(medians, limits.spreads, max(limits.median_move * abs(float(np.median(medians))), chance))
+    return usual(medians, limits.spreads, max(limits.median_move * abs(float(np.median(medians))), chance, step))
 
 
 def _words(suite: Suite, past: Past, name: str, now: pd.Series, before: list[pd.Series]) -> None:
@@ -199,7 +217,7 @@ def _thin(frame: pd.DataFrame, asked: list[Any]) -> pd.DataFrame:
 
 def _answered(past: Past, expectation: Any, verdict: Verdict, frame: pd.DataFrame) -> Judged:
     """The verdict beside our own answer, with what a person needs to understand it."""
-    rows = int((past.number == 0).sum())
+    rows = int(past.places[0].size)
     if verdict.outcome is CheckOutcome.ERROR:
         return _judged(expectation, verdict)
     value = masks.observed(expectation, frame)

@@ -1,43 +1,13 @@
 """Defeats filed under another reason instead of avoided: planted without any effect, it is not called effective."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from models.messages import LOCALES
 from tasks.compute.judgement.pool import pool
 from tasks.compute.judgement.recoding import EXCLUDED, NOTE, UNCLEAR, WHY, against_recoding, other_codes
-from tasks.compute.judgement.verify import verify
 from tasks.compute.judgement.wording import notes, sentence
-from tests.support.networks import reason_network
-
-KEYS = ["dealer_id", "region_id", "month", "cell", "n"]
-
-
-def planted(seed, kind):
-    """A network where the 40 worst of 120 dealers at a common reason lose 60 % of its defeats to ``kind``."""
-    counts, _, names = reason_network(seed, dealers=120, reasons=8, history=18, leads=250)
-    rng = np.random.default_rng(seed + 99)
-    by_size = counts[names].sum().sort_values().index
-    judged, other = by_size[-2], by_size[3]
-    counts["won"] = rng.binomial(counts["n"] - counts[names].sum(axis=1), 0.4)
-    recent = counts[counts["month"].between(13, 15)].groupby("dealer_id")[[judged, "n"]].sum()
-    worst = (recent[judged] / recent["n"]).sort_values().index[-40:]
-    there = (counts["dealer_id"].isin(worst) & counts["month"].gt(15)).to_numpy()
-    gone = np.where(there, rng.binomial(counts[judged], 0.0 if kind == "nothing" else 0.6), 0)
-    counts[judged] -= gone
-    if kind == "won":
-        counts["won"] += gone
-    elif kind == "one code":
-        counts[other] += gone
-    elif kind == "excluded":
-        counts["n"] -= gone
-    plans = pd.DataFrame({"dealer_id": worst, "measure_id": worst, "target_points": 2.0, "start": 16, "executed": True})
-    reasons = {name: counts[KEYS].assign(x=counts[name]) for name in names}
-    out = counts[KEYS].assign(x=gone) if kind == "excluded" else None
-    defeats, codes = other_codes(counts[KEYS].assign(x=counts["won"]), reasons, out)
-    looks = verify(codes[judged], plans, looks=(3,), alone=True, higher_is_better=False)
-    return looks, against_recoding(looks, plans, judged, defeats, codes, months=(3,))
+from tests.support.recoding import KEYS, planted
 
 
 @pytest.mark.parametrize(
@@ -45,7 +15,8 @@ def planted(seed, kind):
     [("won", (0.80, 1.0)), ("no reason", (0, 0.2)), ("one code", (0, 0.2)), ("excluded", (0, 0.2))],
 )
 def test_only_customers_kept_count_as_an_effect(kind, kept):
-    before, after = planted(3, kind)
+    found = planted(3, kind)
+    before, after = found.before, found.after
     effective = before["verdict"].eq("effective")
     assert effective.mean() > 0.8  # by the judged reason alone all of these look effective
     left = after["verdict"].eq("effective").sum() / effective.sum()
@@ -61,21 +32,23 @@ def test_only_customers_kept_count_as_an_effect(kind, kept):
 
 
 def test_nothing_planted_nothing_noted():
-    before, after = planted(4, "nothing")
+    found = planted(4, "nothing")
+    before, after = found.before, found.after
     assert not after["notes"].str.contains(NOTE, regex=False).any()
     assert after["verdict"].tolist() == before["verdict"].tolist()
 
 
 @pytest.mark.parametrize(("kind", "verdict"), [("won", "effective"), ("no reason", "not_enough_evidence")])
 def test_the_pool_is_not_taken_in_either(kind, verdict):
-    before, after = planted(5, kind)
+    found = planted(5, kind)
+    before, after = found.before, found.after
     passed = {"reason": "slow", "measure": "call"}
     assert pool(before.assign(**passed))["verdict"].tolist() == ["effective"]
     assert pool(after.assign(**passed))["verdict"].tolist() == [verdict]
 
 
 def test_codes_whose_filing_is_to_change_are_not_asked():
-    before, _ = planted(3, "no reason")
+    before = planted(3, "no reason").before
     empty = pd.DataFrame(columns=[*KEYS, "x"])
     for code in ("price_too_high", "record_out_of_reach", "unknown_to_the_counts"):
         assert against_recoding(before, pd.DataFrame(), code, empty, {"price_too_high": empty}) is before

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.catalogue.contract import ROW_COLUMN
 from tasks.compute.frames import Notice
@@ -16,7 +17,7 @@ LOOKED_AT = 50  # rows at the head of a file that its layout is judged by
 _TITLE_FILLED, _HEADER_FILLED = 1 / 3, 2 / 3  # of the widest row, at most for a title or column groups, at least
 _VALUE = re.compile(r"[\d\s.,:/+%￥¥-]*\d[\d\s.,:/+%年月日时分秒-]*")  # numbers, dates, phones: no column names
 _LABELS = 3  # leading columns in which a row of sums is named
-_TOTALS = {"合计", "总计", "小计", "共计", "汇总", "总和", "total", "totals", "subtotal", "grandtotal", "sum"}
+_TOTAL = r"(?i)^\s*(?:[合总小共]\s*计|汇\s*总|总\s*和|(?:sub|grand\s?)?totals?|sum)\s*[:：]?\s*$"
 
 
 def header_at(rows: Sequence[Sequence[str]], asked: int | None) -> int | None:
@@ -72,11 +73,6 @@ def _totals(frame: pd.DataFrame, columns: list[str]) -> pd.Series:
     """Rows named as a sum in one of the first columns, with half of the cells empty at least."""
     found = pd.Series(False, index=frame.index)
     for name in columns[:_LABELS]:
-        short = frame[name][frame[name].str.len() <= max(map(len, _TOTALS)) + 3]
-        found |= short.map(_plain).isin(_TOTALS).reindex(frame.index, fill_value=False)
+        found |= pc.match_substring_regex(pa.array(frame[name]), _TOTAL).fill_null(False).to_numpy(zero_copy_only=False)
     suspects = frame.loc[found, columns]
     return found & (suspects.isna().mean(axis=1) >= 0.5).reindex(frame.index, fill_value=False)
-
-
-def _plain(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).split()).strip(":").casefold()

@@ -26,6 +26,7 @@ class Links:
     workbook: str = ""
     quality: str = ""
     analysis: str = ""
+    product: str = ""
 
 
 def page_name(stem: str, locale: str) -> str:
@@ -34,7 +35,7 @@ def page_name(stem: str, locale: str) -> str:
 
 
 def links(stem: str, locale: str, **around: str) -> Links:
-    """The links of page ``stem`` in ``locale``; ``around``: overview, workbook, quality, analysis."""
+    """The links of page ``stem`` in ``locale``; ``around``: overview, workbook, quality, analysis, product."""
     others = [other for other in LOCALES if other != locale]
     return Links(tuple((LANGUAGES[other], page_name(stem, other)) for other in others), **around)
 

@@ -10,12 +10,14 @@ import pandas as pd
 from models.catalogue.filter_rules import filter_rules
 from models.catalogue.price_rules import price_rules
 from models.catalogue.profile_rules import profile_rules
+from models.catalogue.reasons import catalogue
 from models.enums import Gate
 from tasks.compute.closings import closed_leads
 from tasks.compute.decomposition import decompose
 from tasks.compute.funnel_table import funnel_table
 from tasks.compute.known import Tables, as_known
 from tasks.compute.price import LACKING, price_cases, price_split
+from tasks.compute.product_feedback import product_feedback
 from tasks.compute.profile import profile_table
 from tasks.compute.reliability import agreement_table, confusion_table, corrected_shares, filings_for_reliability
 from tasks.job import Job, Outcome
@@ -23,6 +25,7 @@ from tasks.measuring import YEAR
 from tasks.planning import months_back, quality
 from tasks.scenes import OUTPUTS as SCENE_OUTPUTS
 from tasks.scenes import Material, analyse_scenes
+from tasks.sums import read_reason_sums
 
 # No analysis uses these, but what was known at a moment is told by them (tasks.compute.known).
 _TIMES = ("first_contact_at", "delivered_at", "last_contact_at", "contact_count", "next_contact_at")
@@ -70,6 +73,7 @@ OUTPUTS = (
     "reliability_agreement",
     "decomposition",
     "funnel",
+    "product_feedback",
     "analysis_notes",
     *SCENE_OUTPUTS,
 )
@@ -100,6 +104,7 @@ def analyse(job: Job) -> Outcome:
         *_decomposition(job, closed),
         *_text_coding(job),
     ]
+    _product_feedback(job, defeats, window)
     rows = [(analysis, key, json.dumps(dict(params), ensure_ascii=False)) for analysis, key, params in notes]
     scenes, problems = analyse_scenes(job, _material(job, every, defeats, filings, window))
     job.results.write("funnel", pd.concat([funnel_table(every), scenes], ignore_index=True))
@@ -167,6 +172,13 @@ def _declared_destination(filed: pd.DataFrame, defeats: pd.DataFrame) -> pd.Seri
     said = filed[[*keys, "destination"]].dropna(subset=keys).drop_duplicates(keys, keep="last").set_index(keys)
     asked = pd.MultiIndex.from_arrays([defeats["lead_id"], defeats["filed_at"]], names=keys)
     return said["destination"].reindex(asked).set_axis(defeats.index)
+
+
+def _product_feedback(job: Job, defeats: pd.DataFrame, window: list[str]) -> None:
+    """What dealers cannot fix, per series, for the OEM's product, pricing and supply teams."""
+    reasons, cases = read_reason_sums(job.results, window), job.results.read("price_cases")
+    table = product_feedback(reasons, defeats, cases, window, job.cycle.name, catalogue())
+    job.results.write("product_feedback", table)
 
 
 def _text_coding(job: Job) -> Iterable[Note]:

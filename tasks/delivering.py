@@ -22,6 +22,8 @@ from tasks.analysis_pages import dealer_page, nation_link, write_analyses
 from tasks.figures import CycleFigures
 from tasks.folders import folder_name
 from tasks.job import DealerFailure, Job, Outcome
+from tasks.product_feedback import STEM as PRODUCT
+from tasks.product_feedback import write_page
 from tasks.quality_reports import STEM as QUALITY
 from tasks.quality_reports import docs_path
 from tasks.results import write_bytes, write_text
@@ -83,6 +85,7 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
     analyses = write_analyses(
         job, AnalysisFigures.of(figures), [one.dealer_id for one in plans if one.dealer_id not in failed]
     )
+    feedback = write_page(job)
     said = tuple(Failure(failure.dealer_id, failure.key, failure.params) for failure in failures)
     for locale in LOCALES:
         addresses = {
@@ -93,10 +96,11 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
         page = national_page(job.cycle, figures.nation(plans, addresses, said), locale)
         docs = docs_path(job, locale)
         quality = docs.relative_to(job.pages).as_posix() if docs.is_file() else ""
-        around = links("index", locale, quality=quality, analysis=nation_link(locale))
+        beside = {"quality": quality, "analysis": nation_link(locale), "product": page_name(PRODUCT, locale)}
+        around = links("index", locale, **beside)
         write_text(overview_path(job.pages, locale), render("national.html.j2", page, locale, around))
     dealers = len({plan.dealer_id for plan in plans} | failed)
-    files = sum(int(str(outcome.counts["files"])) for outcome in outcomes) + len(LOCALES) + analyses
+    files = sum(int(str(outcome.counts["files"])) for outcome in outcomes) + len(LOCALES) + analyses + feedback
     return Outcome(counts={"dealers": dealers - len(failures), "files": files}, failures=failures, dealers=dealers)
 
 

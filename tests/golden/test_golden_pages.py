@@ -22,6 +22,7 @@ def _of(dealer, stem):
 
 SHOWN = {
     "overview": "index",
+    "product": "product",
     "rectify": _of(RECTIFY, "plan"),
     "under_way": _of(UNDER_WAY, "plan"),
     "data": _of(DATA, "plan"),

@@ -11,12 +11,21 @@ from tasks.analysis_counts import Filing
 from tasks.compute.decomposition import DECOMPOSITION_COLUMNS
 from tasks.compute.funnel_table import FUNNEL_COLUMNS
 from tasks.compute.price import CASE_DTYPES
+from tasks.compute.product_feedback import FEEDBACK_DTYPES
 from tasks.compute.profile import PROFILE_COLUMNS
 from tasks.compute.reliability import AGREEMENT_COLUMNS, SHARE_COLUMNS
 
 MONTHS = tuple(f"{year}-{month:02d}" for year in (2025, 2026) for month in range(1, 13))[7:22]  # 2025-08 .. 2026-10
 WINDOW = MONTHS[-3:]
 HOSTILE = "<b>骋远</b>A6"
+NOTES = """[[notes]]
+kind = "focus_group"
+on = 2026-10-12
+series = "骋远S5"
+reason = "product_power"
+text = "八位客户中三位说<上坡没劲>。"
+tags = ["山区"]
+"""
 #: kind, code, points, lo90, hi90, chance: parts of the gap of one dealer over 200 leads; they add up to -6.
 PARTS = (
     ("gap", "", -6.0, -9.0, -3.0, False),
@@ -42,10 +51,31 @@ def write(job, dealers, rectify, few):
         "profile": _profile(),
         "price_cases": _price(rectify),
         "analysis_notes": _notes(),
+        "product_feedback": _feedback(),
         **_scenes(),
     }
     for name, frame in results.items():
         job.results.write(name, frame)
+    job.workspace.notes.mkdir(exist_ok=True)
+    (job.workspace.notes / "interviews.toml").write_text(NOTES, "utf-8")
+    (job.workspace.notes / "refused.csv").write_text("kind,on,text\nvisit,2026-10-02,13800138000\n", "utf-8")
+
+
+def _feedback():
+    """A difference beyond chance, one by chance in a series of a hostile name, a reason no other series has."""
+    usual = {"cycle": "2026-10", "owner": "oem_product", "dealers": 4, "to_competitors": 9,
+             "competitors": "大众:5;<i>:2", "price_defeats": 0, "positioned_high": 0}  # fmt: skip
+    names = ("series", "reason", "defeats", "leads", "share", "lo90", "hi90", "other_defeats", "other_leads",
+             "gap_points", "gap_lo90", "gap_hi90", "q_value")  # fmt: skip
+    nothing = (None, None, None, None)
+    rows = [
+        ("骋远S5", "product_power", 30, 300, 0.1, 0.075, 0.132, 20, 600, 6.67, 3.4, 10.1, 0.001),
+        (HOSTILE, "product_noise", 6, 90, 0.067, 0.035, 0.123, 30, 810, 3.0, -1.2, 8.0, 0.3),
+        ("骋远S5", "price_positioned_high", 12, 300, 0.04, 0.025, 0.063, 0, 0, *nothing),
+    ]
+    more = [{}, {"competitors": None}, {"owner": "oem_pricing", "price_defeats": 40, "positioned_high": 15}]
+    table = [usual | dict(zip(names, row, strict=True)) | own for row, own in zip(rows, more, strict=True)]
+    return pd.DataFrame(table)[list(FEEDBACK_DTYPES)].astype(FEEDBACK_DTYPES)
 
 
 def filings(rectify, sister):

@@ -90,10 +90,10 @@ class CheckReport:
             text(
                 "quality.moved",
                 locale,
-                table=contract().tables[row.table].label.text(locale),
-                said=texts.wrong(row.rule, row.table, row.column, json.loads(row.params), locale),
+                table=contract().tables[row["table"]].label.text(locale),
+                said=texts.wrong(row["rule"], row["table"], row["column"], json.loads(row["params"]), locale),
             )
-            for row in told.itertuples()
+            for row in told.to_dict("records")
         ]
         more = text("quality.more_moved", locale, more=len(said) - MOVED_SHOWN) if len(said) > MOVED_SHOWN else ""
         return (*said[:MOVED_SHOWN], *filter(None, [more]))

@@ -96,14 +96,16 @@ def _records(sample: str, delimiter: str, count: int) -> list[list[str]]:
     return records
 
 
-def _fitness(records: list[list[str]], header_row: int | None) -> tuple[float, int]:
+def _fitness(records: list[list[str]], header_row: int | None) -> tuple[float, bool, int]:
+    """How well a delimiter splits: rows as wide as the header, no title needed to explain it, columns."""
     header = header_at(records, header_row)
     if header is None:
-        return 0.0, 0
+        return 0.0, False, 0
+    on_top = not any(map(any, records[:header]))
     width = len(records[header])
     rows = [record for record in records[header + 1 :] if record]
     same = sum(len(record) == width for record in rows) / len(rows) if rows else 1.0
-    return (same if same >= 0.5 else 0.0) if width > 1 else 0.0, width
+    return (same if same >= 0.5 else 0.0) if width > 1 else 0.0, on_top, width
 
 
 def _as_wide_as_rows(records: list[list[str]], header: int) -> list[str]:

@@ -91,6 +91,12 @@ def test_a_poor_header_is_not_replaced_by_a_row_of_values(tmp_path, content):
     assert "ingest.title_rows" not in told
 
 
+def test_a_title_is_not_made_up_to_explain_a_wrong_delimiter(tmp_path):
+    frame, told = read(tmp_path, "a.csv", '编号;客户姓名;备注\n"";"";",;,0"\n"";"";",,"\n'.encode())
+    assert list(frame.columns[:3]) == ["编号", "客户姓名", "备注"]
+    assert told == {}
+
+
 def test_a_header_row_that_is_named_is_taken_at_its_word(tmp_path):
     frame, told = read(
         tmp_path, "a.csv", ("甲,,\r\n" + lines(["一", "二", "三"], ["x", "y", "z"])).encode(), header_row=1

@@ -10,6 +10,7 @@ from models.catalogue.filter_rules import filter_rules
 from models.catalogue.indicators import Base, indicators
 from models.catalogue.text_rules import text_rules
 from models.enums import DefeatVerdict
+from tasks.compute.cohorts import cohort_sums, cohort_tables
 from tasks.compute.defeat_filter import defeats_of_cycle, judge_defeats
 from tasks.compute.fact_sums import by_month, fact_sums, facts_of
 from tasks.compute.known import as_known
@@ -22,6 +23,7 @@ from tasks.job import Job, Outcome
 from tasks.planning import months_back
 from tasks.sums import REASONS, write_contents, write_month
 
+COHORTS = ("cohort_sums", "cohorts", "cohort_ages", "maturity")
 YEAR = 12  # months kept beyond the history, for the same month of the year before
 _LEADS = (
     "lead_id",
@@ -102,8 +104,8 @@ def judge_filings(job: Job) -> Outcome:
 def measure(job: Job) -> Outcome:
     """Facts of leads and reasons as additive sums per month and cell, a month at a time (design.md section 1)."""
     as_of, rules = pd.Timestamp(job.cycle.as_of), filter_rules()
-    tables = known_tables(job, measured_columns())
-    facts = lead_facts(tables, job.results.read("defeats"), rules, as_of, history_from(job))
+    known = known_tables(job, measured_columns())
+    facts = lead_facts(known, job.results.read("defeats"), rules, as_of, history_from(job))
     months = months_back(job.cycle, job.workspace.settings.history_months + YEAR)
     names: list[str] = []
     written: list[tuple[str, str, int]] = []
@@ -111,8 +113,12 @@ def measure(job: Job) -> Outcome:
         names.append(write_month(job.results, base, month, sums))
         written.append((base, month, len(sums)))
     write_contents(job.results, written)
+    counts = cohort_sums(facts, as_of, history_from(job))
+    tables = (counts, *cohort_tables(counts, as_of))
+    for name, frame in zip(COHORTS, tables, strict=True):
+        job.results.write(name, frame)
     cells = sum(many for base, _, many in written if base == Base.CLOSING)
-    return Outcome((*names, "sums"), {"indicators": len(indicators().summed), "rows": cells})
+    return Outcome((*names, "sums", *COHORTS), {"indicators": len(indicators().summed), "rows": cells})
 
 
 def _monthly_sums(

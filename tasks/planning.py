@@ -19,7 +19,7 @@ from models.facts import Cycle, PlanDraft
 from models.ledger.frames import verdicts_frame
 from tasks.compute.destinations import competitor_table
 from tasks.compute.diagnosis import Diagnosis, diagnose
-from tasks.compute.fact_sums import facts_of
+from tasks.compute.fact_sums import MONTH_COLUMN, facts_of
 from tasks.compute.indicators import earlier_months, indicator_table
 from tasks.compute.judgement.compare import COMPARE_COLUMNS, adjust, compare
 from tasks.compute.judgement.posterior import Options
@@ -27,6 +27,7 @@ from tasks.compute.learning.hold_back import held_back
 from tasks.compute.planning import DataQuality, TriedMeasure, draft_plans
 from tasks.compute.reason_table import ALL_LEADS, reason_table
 from tasks.job import Job, Outcome
+from tasks.loop import loop_indicators
 from tasks.results import Results
 from tasks.sums import MIX, indicator_sums, read_reason_sums, read_sums
 
@@ -62,7 +63,7 @@ def compare_dealers(job: Job) -> Outcome:
     named = [frame.assign(indicator=name) for name, frame in frames.items()]
     comparisons = pd.concat(named or [NO_COMPARISONS], ignore_index=True)
     job.results.write("comparisons", comparisons)
-    table = indicator_table(_shown(job), job.cycle.name)
+    table = pd.concat([indicator_table(_shown(job), job.cycle.name), loop_indicators(job)], ignore_index=True)
     reasons = reason_table(read_reason_sums(job.results, [job.cycle.name]), job.cycle.name)
     job.results.write("indicators", _with_expected(table, comparisons))
     job.results.write("reasons", _with_drivers(reasons, comparisons))
@@ -82,7 +83,7 @@ def quality(job: Job) -> dict[str, DataQuality]:
 def _shown(job: Job) -> dict[Base, pd.DataFrame]:
     """The sums of the months the table of indicators shows."""
     months = (job.cycle.name, *earlier_months(job.cycle.name))
-    return {base: read_sums(job.results, base, facts_of(base, indicators().summed), months) for base in Base}
+    return {base: read_sums(job.results, base, facts_of(base, indicators().summed), months) for base in MONTH_COLUMN}
 
 
 def _comparisons(job: Job, failed: list[str]) -> dict[str, pd.DataFrame]:

@@ -24,6 +24,11 @@ times, no revisits), the indicators about it are empty, never zero.
 - **created**: leads created in the month, whatever became of them so far. Recent months are immature.
 - **month_end**: leads open at the end of the month (at `as_of` while the month still runs).
 - **filed**: leads first filed as defeated in the month. Recent months are immature.
+- **loop**: no leads but plans and measures of earlier cycles, for nation, region and dealer: in the month their
+  deadline passed, or their verdict was given. Plans withdrawn, or carried out in the dealer's own system, had nothing
+  to file.
+
+Immature months are projected in the results `cohorts`, `cohort_ages` and `maturity` (docs/architecture.md).
 
 Duplicates, invalid contacts and test or fake leads, by the reason used, are in no numerator and no denominator; they
 are counted apart in the `reasons` table. The reason used is the confirmed one; else the one the filing's text clearly

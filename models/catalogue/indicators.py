@@ -63,6 +63,7 @@ class Base(StrEnum):
     CREATED = "created"
     MONTH_END = "month_end"
     FILED = "filed"
+    LOOP = "loop"  # no leads: plans and measures
 
 
 class Peers(StrEnum):
@@ -119,7 +120,7 @@ class Indicator(_Entry):
     @property
     def summed(self) -> bool:
         """Whether the generic engine computes it from facts per lead."""
-        return self.computed and self.table == ENGINE_TABLE
+        return self.computed and self.table == ENGINE_TABLE and self.base is not Base.LOOP
 
 
 @dataclass(frozen=True)

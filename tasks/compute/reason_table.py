@@ -80,7 +80,7 @@ def reason_table(sums: pd.DataFrame, cycle: str) -> pd.DataFrame:
     all rates, which a level-1 row's ``per_lead`` leaves out too. ``gap_points, lo90, hi90, driver_rank`` stay empty:
     the comparison of dealers fills them.
     """
-    month = sums[sums["month"] == cycle].astype(dict.fromkeys(KEYS, "str"))
+    month = sums[sums["month"] == cycle].astype(dict.fromkeys(KEYS, "str") | dict.fromkeys(COUNTS, "int64"))
     tables = [_scope_table(scope, key, month) for scope, key in _SCOPE_KEYS.items()]
     result = pd.concat(tables, ignore_index=True).assign(cycle=cycle)
     for name in ("gap_points", "lo90", "hi90"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from models.catalogue.indicators import Base, indicators
-from tasks.compute.fact_sums import KEYS, fact_sums, facts_of
+from tasks.compute.fact_sums import KEYS, MONTH_COLUMN, fact_sums, facts_of
 from tasks.results import Results
 from tasks.sums import write_contents, write_month
 
@@ -23,7 +23,7 @@ def store(results: Results, sums: pd.DataFrame, base: Base = Base.CLOSING) -> No
 
 def sums_of(facts: pd.DataFrame, still_open: pd.DataFrame | None = None) -> dict[Base, pd.DataFrame]:
     """The wide sums of every base; the base at month end only with its facts."""
-    rows = {base: still_open if base is Base.MONTH_END else facts for base in Base}
+    rows = {base: still_open if base is Base.MONTH_END else facts for base in MONTH_COLUMN}
     return {
         base: fact_sums(frame, base, facts_of(base, indicators().summed))
         for base, frame in rows.items()

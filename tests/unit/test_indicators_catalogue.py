@@ -40,7 +40,7 @@ def test_every_group_of_the_standard_is_declared_with_texts():
 
 def test_what_is_not_computed_says_what_it_needs():
     waiting = indicators().not_yet_computed()
-    assert {"cost_per_won_back_deal", "repurchase_rate", "plans_filed_in_time"} <= {one.code for one in waiting}
+    assert {"cost_per_won_back_deal", "repurchase_rate", "second_contact_rate"} <= {one.code for one in waiting}
     assert all(one.needs for one in waiting)
 
 

@@ -59,7 +59,7 @@ def test_all_defeats_are_in_one_code():
     price = pd.DataFrame([("D", "R", 1, "a", 100, 30)], columns=[*KEYS, "x"])
     fake = pd.DataFrame([("D", "R", 1, "b", 0, 4)], columns=[*KEYS, "x"])
     defeats, codes = other_codes(closings, {"price": price}, fake)
-    assert defeats["x"].tolist() == [80, 9]
+    assert defeats[["n", "x"]].to_numpy().tolist() == [[100, 80], [14, 13]]
     assert codes["price"]["x"].tolist() == [30, 0]
     assert codes[UNCLEAR]["x"].tolist() == [50, 9]
     assert codes[EXCLUDED][["n", "x"]].to_numpy().tolist() == [[100, 0], [14, 4]]

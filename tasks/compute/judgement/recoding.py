@@ -29,8 +29,8 @@ def other_codes(
     """All defeats, and defeats by code: frames of KEYS, n (closed leads), x.
 
     ``closings``: KEYS, n, x (won); ``reasons``: per code KEYS, x; ``excluded``: KEYS, x of filings that leave the
-    rates. Besides the codes given there are UNCLEAR, what is left of all defeats, and EXCLUDED, whose n holds its own
-    filings.
+    rates. Besides the codes given there are UNCLEAR, what is left of all defeats, and EXCLUDED. All defeats and
+    EXCLUDED hold the leads that left the rates, so that defeats do not vanish by being filed as duplicates.
     """
     whole = closings.groupby(KEYS, as_index=False, observed=True)[["n", "x"]].sum()
     whole = whole.assign(x=whole["n"] - whole["x"])
@@ -41,6 +41,7 @@ def other_codes(
     if excluded is not None and len(excluded):
         out = _onto(whole, excluded)
         codes[EXCLUDED] = whole.assign(n=whole["n"] + out, x=out)
+        whole = whole.assign(n=whole["n"] + out, x=whole["x"] + out)
     return whole, codes
 
 

@@ -225,8 +225,14 @@ class ScopeFigures:
     place: FunnelPlot | None = None
     reasons: Reasons | None = None
     defeats: Defeats = field(default_factory=Defeats)
-    price: tuple[tuple[str, int], ...] = ()  # class of the price split, cases over the window
+    price: tuple[tuple[str, int], ...] = ()  # class of the price split, cases over ``price_months``
+    price_months: tuple[str, ...] = ()
     profile: tuple[ProfileValue, ...] = ()
     score: float | None = None
     gate: Gate | None = None
     notes: tuple[Note, ...] = ()
+
+    @property
+    def lost_only(self) -> bool:
+        """Whether the scope holds lost leads only: the scene of a competitor. It has no close rate."""
+        return "competitor" in dict(self.filters)

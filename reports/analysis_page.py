@@ -50,7 +50,7 @@ class _Builder:
         close = next((one for one in figures.funnel if one.indicator == CLOSE_RATE), None)
         if not figures.leads or close is None:
             return self.t("headline.nothing", months=months)
-        if "competitor" in dict(figures.filters):
+        if figures.lost_only:
             return self.t("headline.lost", months=months, count=self.f.number(figures.leads))
         said = self.t(
             "headline.close",
@@ -76,7 +76,7 @@ class _Builder:
             return ()
         f, defeats = self.f, self.figures.defeats
         tiles = [Tile(self.t("tile.closed", cycle=f.month(month.name)), f.number(month.own.of))]
-        if "competitor" not in dict(self.figures.filters):
+        if not self.figures.lost_only:
             before = self.t(
                 "tile.before", previous=f.percent(self.figures.previous), last_year=f.percent(month.last_year.rate)
             )
@@ -113,24 +113,18 @@ class _Builder:
 
 @dataclass(frozen=True)
 class Leaf:
-    """A page further down: its name, its address, leads won of those closed."""
+    """A page further down: its name, its address, leads won of those closed; not ``rated``: of lost leads only."""
 
     name: str
     link: str
-    close: Counted | None = None
+    close: Counted
+    rated: bool = True
 
 
 def leaves(kind: str, listed: Sequence[Leaf], words: AnalysisWords) -> Section:
     """The pages further down as a section: ``kind`` names what they are of."""
-    head = tuple(words.page(f"index.{name}") for name in ("name", "leads", "rate"))
-    rows = tuple(
-        (
-            one.name,
-            words.f.number(one.close.of if one.close else None),
-            words.f.percent(one.close.rate if one.close else None),
-        )
-        for one in listed
-    )
+    f, head = words.f, tuple(words.page(f"index.{name}") for name in ("name", "leads", "rate"))
+    rows = tuple((one.name, f.number(one.close.of), f.percent(one.close.rate) if one.rated else "–") for one in listed)
     table = Table(head, rows, (1, 2), links=tuple(one.link for one in listed))
     return Section(f"by-{kind}", words.page(f"index.{kind}"), tables=(table,))
 

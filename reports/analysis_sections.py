@@ -64,7 +64,6 @@ class _Sections:
         self.f = words.f
         self.months = words.f.months(figures.months)
         self.cycle = words.f.month(figures.cycle)
-        self.lost_only = "competitor" in dict(figures.filters)  # a scene of leads lost to a competitor: nobody bought
 
     def t(self, key: str, **params: object) -> str:
         return self.words.page(key, **params)
@@ -76,7 +75,7 @@ class _Sections:
         steps = [
             one
             for one in figures.funnel
-            if not (self.lost_only and one.indicator in ("close_rate", "test_drive_to_order"))
+            if not (self.figures.lost_only and one.indicator in ("close_rate", "test_drive_to_order"))
         ]
         beside = self.words.beside(figures.kind)
         missing = "" if any(one.indicator == "lead_to_visit" for one in steps) else self.t("funnel.no_steps")
@@ -84,7 +83,7 @@ class _Sections:
             "funnel",
             title,
             charts=(funnel(figures.leads, steps, beside, self.words),),
-            note=self.t(f"funnel.note.{figures.kind}", months=self.months),
+            note=self.t(f"funnel.note.{'lost' if figures.lost_only else figures.kind}", months=self.months),
             missing=missing,
         )
 
@@ -208,7 +207,7 @@ class _Sections:
         missing = "" if charts else self.t("destinations.missing", cycle=self.cycle)
         finding = ""
         first = next((one for one in defeats.brands if one.name and one.defeats.now), None)
-        if first is not None:
+        if first is not None and not self.figures.lost_only:
             total = sum(moments.now for _, moments in ends)
             finding = self.t(
                 "competitors.finding",
@@ -235,17 +234,18 @@ class _Sections:
 
     def price(self) -> Section:
         title, counts = self.t("price.title"), self.figures.price
+        months = self.f.months(self.figures.price_months) or self.months
         if not counts:
-            return Section("price", title, missing=self.t("price.missing", months=self.f.months(self.figures.months)))
+            return Section("price", title, missing=self.t("price.missing", months=months))
         named = [(self.words.message(f"analysis.price.class.{name}"), count) for name, count in counts]
         total = sum(count for _, count in counts)
-        says = self.t("price.says", total=self.f.number(total), months=self.months)
+        says = self.t("price.says", total=self.f.number(total), months=months)
         chart = shares(named, self.t("price.title"), self.t("head.price"), self.words)
         return Section("price", title, (says,), (chart,), note=self.t("price.note"))
 
     def profile(self) -> Section | None:
         title, values = self.t("profile.title"), self.figures.profile
-        if self.lost_only:
+        if self.figures.lost_only:
             return None
         known = [one for one in values if one.q_value is not None]
         if not known:
@@ -264,7 +264,9 @@ class _Sections:
             note=self.t("profile.note", cycle=self.cycle),
         )
 
-    def filter(self) -> Section:
+    def filter(self) -> Section | None:
+        if self.figures.lost_only:
+            return None
         defeats, title, f = self.figures.defeats, self.t("filter.title", cycle=self.cycle), self.f
         if not defeats.filed:
             return Section("filter", title, missing=self.t("filter.missing", cycle=self.cycle))
@@ -293,7 +295,7 @@ class _Sections:
         )
 
     def trend(self) -> Section | None:
-        if self.lost_only:
+        if self.figures.lost_only:
             return None
         months, title = self.figures.trend, self.t("trend.title")
         if sum(one.own.of > 0 for one in months) < 2:

@@ -121,8 +121,9 @@ class AnalysisFigures:
         compared: Mapping[str, Comparison] | None = None,
     ) -> ScopeFigures:
         own, nation = self.tables.funnel(kind, scope_id), self.tables.funnel(Kind.NATION, NATION)
-        other: counting.Funnel = {} if kind is Kind.NATION else counting.without(nation, own)
         cycle, lost = self.job.cycle.name, "competitor" in dict(filters)
+        alone = lost or kind is Kind.NATION  # lost customers are not set beside all customers, the nation beside nobody
+        other: counting.Funnel = {} if alone else counting.without(nation, own)
         previous = counting.rate_of(own, [earlier_months(cycle)[0]], self.tables.known)
         history = self.tables.known[-self.job.workspace.settings.history_months :]
         score, gate = self.tables.scores.get(scope_id, (None, None)) if kind is Kind.DEALER else (None, None)
@@ -155,7 +156,8 @@ class AnalysisFigures:
                 self._names,
                 self._filter_rates(kind, scope_id),
             ),
-            price=self._price(kind, scope_id),
+            price=self._price(kind, scope_id, months),
+            price_months=tuple(month for month in months if month in self.cycle.months),
             profile=tuple(_profile_value(row) for row in self.tables.profile.of(kind, scope_id)),
             score=score,
             gate=gate,
@@ -228,7 +230,7 @@ class AnalysisFigures:
         found = self.tables.rates.get((kind.value, scope_id), {})
         return found.get("defeat_rate_filed"), found.get("defeat_rate_filtered")
 
-    def _price(self, kind: Kind, scope_id: str) -> tuple[tuple[str, int], ...]:
+    def _price(self, kind: Kind, scope_id: str, months: Sequence[str]) -> tuple[tuple[str, int], ...]:
         counts = self.tables.price_counts.get((kind.value, scope_id), {})
         if kind is Kind.SCENE:
             mine = self.tables.prices["lead_id"].isin(self.tables.scene_leads.get(scope_id, set()))

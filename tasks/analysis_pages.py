@@ -7,11 +7,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from models.messages import LOCALES, text
-from reports.analysis_figures import Kind, ScopeFigures
+from reports.analysis_figures import Counted, Kind, ScopeFigures
 from reports.analysis_page import Leaf, analysis_page
 from reports.html import links, page_name, render
 from reports.needs_page import needs_page
-from tasks.analysis_counts import rate_of
+from tasks.analysis_counts import added
 from tasks.analysis_figures import AnalysisFigures
 from tasks.folders import folder_name
 from tasks.job import Job
@@ -58,10 +58,10 @@ def _pages(analysis: AnalysisFigures, dealers: set[str], locale: str) -> Iterato
     scenes = [analysis.scene(one, locale) for one in analysis.tables.scenes]
     overview = (_name("overview", locale), f"../{page_name('index', locale)}")
     up = (_name("nation", locale), page_name(NATION, locale))
-    needs = [Leaf(_name("needs", locale), page_name(NEEDS, locale))]
+    needs = (_name("needs", locale), page_name(NEEDS, locale))
     listed = {Kind.REGION: regions, Kind.SERIES: series, Kind.SCENE: scenes}
     further = [(kind.value, [_leaf(analysis, one, locale) for one in below]) for kind, below in listed.items()]
-    yield NATION, _rendered(NATION, nation, locale, [overview], [*further, ("needs", needs)])
+    yield NATION, _rendered(NATION, nation, locale, [overview, needs], further)
     for one in (*regions, *series, *scenes):
         below = _dealers(analysis, one, dealers, locale) if one.kind is Kind.REGION else []
         stem = _stem(one)
@@ -78,9 +78,14 @@ def _rendered(
 
 
 def _leaf(analysis: AnalysisFigures, figures: ScopeFigures, locale: str) -> Leaf:
-    lost_only = "competitor" in dict(figures.filters)
-    close = rate_of(analysis.tables.funnel(figures.kind, figures.scope_id), figures.months, analysis.tables.known)
-    return Leaf(figures.name, quote(page_name(_stem(figures), locale)), None if lost_only else close)
+    close = _close(analysis, figures.kind, figures.scope_id, figures.months)
+    return Leaf(figures.name, quote(page_name(_stem(figures), locale)), close, rated=not figures.lost_only)
+
+
+def _close(analysis: AnalysisFigures, kind: Kind, scope_id: str, months: Sequence[str]) -> Counted:
+    """Leads won of those closed over ``months``."""
+    funnel = analysis.tables.funnel(kind, scope_id)
+    return Counted(added(funnel, months, "won"), added(funnel, months, "leads"))
 
 
 def _dealers(analysis: AnalysisFigures, region: ScopeFigures, dealers: set[str], locale: str) -> list[Leaf]:
@@ -91,7 +96,7 @@ def _dealers(analysis: AnalysisFigures, region: ScopeFigures, dealers: set[str],
         Leaf(
             str(row["name"]),
             quote(f"../dealers/{folder_name(str(row['dealer_id']))}/{page_name(STEM, locale)}"),
-            rate_of(analysis.tables.funnel(Kind.DEALER, str(row["dealer_id"])), region.months, analysis.tables.known),
+            _close(analysis, Kind.DEALER, str(row["dealer_id"]), region.months),
         )
         for row in mine.sort_index().to_dict("records")
     ]

@@ -151,7 +151,7 @@ class AnalysisTables:
     @cached_property
     def prices(self) -> pd.DataFrame:
         """The price defeats of the window with their class."""
-        columns = ["lead_id", "dealer_id", "region_id", "series", "price_class"]
+        columns = ["cycle", "lead_id", "dealer_id", "region_id", "series", "price_class"]
         return self.job.results.read("price_cases", columns, self._mine or None)
 
     @cached_property

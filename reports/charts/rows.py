@@ -15,6 +15,11 @@ CLOSE_RATE = "close_rate"
 _TOP, _BOTTOM = 3.0, ROW_HEIGHT - 3.0
 
 
+def _says(*parts: str, words: AnalysisWords) -> str:
+    """An alternative text from the parts there are."""
+    return words.f.words([part for part in parts if part])
+
+
 def _zero(scale: Scale) -> Mark:
     return line("zero", [(scale.at(0), 0), (scale.at(0), ROW_HEIGHT)])
 
@@ -43,12 +48,13 @@ def funnel(leads: int, steps: Sequence[Comparison], beside: str, words: Analysis
         )
         name = words.page(f"funnel.{step.indicator}")
         rows.append(_funnel_row(name, step.numerator, leads, reached, cells, words, where))
+    compared = [step for step in steps if step.expected is not None]
     head = ("funnel.count", "funnel.rate", "funnel.beside", "difference", "verdict")
     return RowChart(
         title=words.page("funnel.title"),
         head=tuple(beside if name == "funnel.beside" else words.page(f"head.{name}") for name in head),
         rows=tuple(rows),
-        legend=(Legend("own", words.page("legend.own")), Legend("peer", beside)),
+        legend=(Legend("own", words.page("legend.own")), *(Legend("peer", beside) for _ in compared[:1])),
         name_head=words.page("head.funnel.step"),
     )
 
@@ -157,7 +163,7 @@ def _part_row(part: Part, marks: tuple[Mark, ...], words: AnalysisWords) -> Row:
     if part.lo90 is not None and part.hi90 is not None:
         interval = words.page("interval", interval=f.interval(part.lo90, part.hi90))
     verdict = words.page(f"part.{'chance' if part.chance else _certainty(part)}")
-    says = words.page("part.says", points=points, interval=interval, deals=deals, verdict=verdict)
+    says = _says(points, interval, words.page("part.deals", deals=deals), verdict, words=words)
     cells = (
         Cell(points, "n"),
         Cell(deals, "n", words.page("head.gap.deals")),
@@ -193,8 +199,9 @@ def reason_ranking(shares: Sequence[ReasonShare], words: AnalysisWords) -> RowCh
         heads = [words.page(f"head.reasons.{name}") for name in ("share", "declared", "confirmed", "used")]
         figures = (f.percent(one.share), *(f.number(count) for count in counts))
         cells = tuple(Cell(figure, "n", head) for figure, head in zip(figures, heads, strict=True))
-        says = words.page(
-            "reasons.says", share=f.percent(one.share), interval=interval, declared=f.percent(one.declared_share)
+        share = words.page("reasons.says", share=f.percent(one.share))
+        says = _says(
+            share, interval, words.page("reasons.says_declared", declared=f.percent(one.declared_share)), words=words
         )
         rows.append(Row(words.reason(one.code), interval, says, tuple(marks), cells))
     corrected = any(one.corrected for one in shares)
@@ -257,7 +264,7 @@ def lifts(values: Sequence[ProfileValue], title: str, words: AnalysisWords) -> R
             Cell(interval, "gap"),
             Cell(verdict, f"verdict {kind}"),
         )
-        says = words.page("profile.says", lift=f.number(one.lift, 2), interval=interval, verdict=verdict)
+        says = _says(words.page("profile.says", lift=f.number(one.lift, 2)), interval, verdict, words=words)
         rows.append(Row(words.value(one.attribute, one.value), sample, says, tuple(marks), cells))
     return RowChart(
         title=title,

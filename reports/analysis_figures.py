@@ -193,6 +193,30 @@ class ProfileValue:
 
 
 @dataclass(frozen=True)
+class Cohort:
+    """The leads of a month of creation: share won so far, how complete that is, where it will end (90 % interval)."""
+
+    name: str
+    leads: int
+    share: float | None
+    completeness: float | None
+    mature: bool
+    projected: float | None
+    lo90: float | None
+    hi90: float | None
+
+
+@dataclass(frozen=True)
+class Age:
+    """What share of leads is won at an age in months; not ``mature``: much is still to come; ``cases``: at risk."""
+
+    months: int
+    share: float | None
+    mature: bool
+    cases: int = 0
+
+
+@dataclass(frozen=True)
 class Note:
     """What an analysis could not judge, and why: a message with its parameters."""
 
@@ -222,6 +246,9 @@ class ScopeFigures:
     trend: tuple[Month, ...] = ()
     parts: tuple[Part, ...] = ()
     drivers: tuple[Part, ...] = ()
+    cohorts: tuple[Cohort, ...] = ()
+    ages: tuple[Age, ...] = ()
+    cohorts_missing: str = ""  # message
     place: FunnelPlot | None = None
     reasons: Reasons | None = None
     defeats: Defeats = field(default_factory=Defeats)

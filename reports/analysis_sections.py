@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from models.enums import DefeatVerdict, Destination
 from reports.analysis_figures import Kind, Moments, Part, ScopeFigures
 from reports.analysis_words import AnalysisWords
+from reports.charts.cohorts import cohorts, maturity
 from reports.charts.flows import flows
 from reports.charts.plots import funnel_plot, trend
 from reports.charts.rows import drivers, funnel, lift_kind, lifts, part_kind, reason_ranking, shares, waterfall
@@ -53,6 +54,7 @@ def sections(figures: ScopeFigures, words: AnalysisWords) -> tuple[Section, ...]
         found.profile(),
         found.filter(),
         found.trend(),
+        found.cohorts(),
         found.place(),
     )
     return tuple(section for section in every if section is not None)
@@ -325,6 +327,18 @@ class _Sections:
             interval=f.interval(change.lo90, change.hi90),
             verdict=self.t("standing.chance" if chance else f"trend.{'better' if change.beyond > 0 else 'worse'}"),
         )
+
+    def cohorts(self) -> Section | None:
+        figures, title = self.figures, self.t("cohorts.title")
+        if figures.kind is Kind.SCENE:
+            return None
+        if len(figures.cohorts) < 2:
+            why = self.words.message(figures.cohorts_missing) if figures.cohorts_missing else self.t("cohorts.missing")
+            return Section("cohorts", title, missing=why)
+        charts: list[Chart] = [cohorts(figures.cohorts, self.words)]
+        if len(figures.ages) > 1:
+            charts.append(maturity(figures.ages, self.words))
+        return Section("cohorts", title, charts=tuple(charts), note=self.t("cohorts.note"))
 
     def place(self) -> Section | None:
         if self.figures.kind not in (Kind.NATION, Kind.REGION):

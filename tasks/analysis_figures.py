@@ -11,6 +11,8 @@ import pandas as pd
 
 from models.catalogue.price_rules import CLASSES
 from reports.analysis_figures import (
+    Age,
+    Cohort,
     Counted,
     DealerPoint,
     FunnelPlot,
@@ -25,6 +27,7 @@ from reports.figures import Comparison, DealerFigures
 from tasks import analysis_counts as counting
 from tasks.analysis_counts import Filing
 from tasks.analysis_tables import PART_KINDS, AnalysisTables, SceneFacts, number
+from tasks.compute.cohorts import CohortRules
 from tasks.compute.difference import wilson
 from tasks.compute.indicators import NATION, earlier_months
 from tasks.compute.reliability import LEAST_CONFIRMED, LEAST_CONFIRMED_DEALER
@@ -128,6 +131,8 @@ class AnalysisFigures:
         history = self.tables.known[-self.job.workspace.settings.history_months :]
         score, gate = self.tables.scores.get(scope_id, (None, None)) if kind is Kind.DEALER else (None, None)
         drivers = self._drivers(scope_id) if kind is Kind.DEALER else ()
+        found = self.tables.cohorts.of(kind, scope_id)
+        cohort_months = set(history) if found and not found[0]["lacking"] else set()
         return ScopeFigures(
             kind=kind,
             scope_id=scope_id,
@@ -146,6 +151,9 @@ class AnalysisFigures:
             trend=() if lost else tuple(counting.month_figures(own, other, one, self.tables.known) for one in history),
             parts=self._parts(kind, scope_id),
             drivers=drivers,
+            cohorts=tuple(one for one in map(_cohort, found) if one.name in cohort_months),
+            ages=tuple(_age(row) for row in self.tables.maturity.of(kind, scope_id)),
+            cohorts_missing=str(found[0]["lacking"] or "") if found else "",
             place=place,
             reasons=self._reason_shares(kind, scope_id),
             defeats=counting.defeat_figures(
@@ -280,6 +288,25 @@ def _part(row: Mapping[Hashable, Any]) -> Part:
         chance=bool(row["chance"]) if judged else None,
         basis=str(row.get("basis", "")),
     )
+
+
+def _cohort(row: Mapping[Hashable, Any]) -> Cohort:
+    return Cohort(
+        name=str(row["cohort"]),
+        leads=int(row["leads"]),
+        share=number(row["share_by_age"]),
+        completeness=number(row["completeness"]),
+        mature=bool(row["mature"]),
+        projected=number(row["projected"]),
+        lo90=number(row["lo90"]),
+        hi90=number(row["hi90"]),
+    )
+
+
+def _age(row: Mapping[Hashable, Any]) -> Age:
+    complete = number(row["completeness"])
+    mature = complete is not None and complete >= CohortRules().mature
+    return Age(int(row["age_months"]), number(row["share"]), mature, int(row["at_risk"]))
 
 
 def _reason_share(row: Mapping[Hashable, Any]) -> ReasonShare:

@@ -135,6 +135,17 @@ class AnalysisTables:
         return Groups(self.job.results.read("reliability_agreement"), ["scope", "scope_id"])
 
     @cached_property
+    def cohorts(self) -> Groups:
+        """What was won of the leads of each month of creation, by scope."""
+        where = {"outcome": ["won"]} | ({"scope": ["dealer"], "scope_id": list(self.dealers)} if self.dealers else {})
+        return Groups(self.job.results.read("cohorts", where=where), ["scope", "scope_id"])
+
+    @cached_property
+    def maturity(self) -> Groups:
+        """The curve of leads won by age, of nation and series."""
+        return Groups(self.job.results.read("maturity", where={"outcome": ["won"]}), ["scope", "scope_id"])
+
+    @cached_property
     def profile(self) -> Groups:
         """The profile by scope."""
         return self._scoped("profile", "scene_profile")

@@ -1,36 +1,23 @@
-"""Charts with two axes: the trend with its season, the funnel plot of dealers, the maturity of cohorts."""
+"""Charts with two axes: the trend with its season, the funnel plot of dealers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from reports.analysis_figures import FunnelPlot, Month
 from reports.analysis_words import AnalysisWords
 from reports.charts.shapes import Legend, Mark, Plot, area, broken_line, dot, line, round_steps
 
 _CURVE = 40  # points of a limit line
-_MOST_X = 4  # ticks under a plot, so that they do not touch on a phone
-
-
-@dataclass(frozen=True)
-class Age:
-    """What share of a cohort was decided at an age in months, with its 90 % interval; not ``mature``: still moving."""
-
-    months: int
-    share: float | None
-    lo90: float | None
-    hi90: float | None
-    mature: bool
-    cases: int = 0
+MOST_X = 4  # ticks under a plot, so that they do not touch on a phone
 
 
 def trend(months: Sequence[Month], own: str, other: str, words: AnalysisWords) -> Plot:
     """Close rate by month with its interval, beside ``other``, and the same months a year before."""
     f = words.f
     rates = [(one.own.rate, one.other.rate, one.last_year.rate, one.hi90) for one in months]
-    top = _top([value for row in rates for value in row])
+    top = top_of([value for row in rates for value in row])
     step = 100 / max(len(months) - 1, 1)
     xs = [number * step for number in range(len(months))]
 
@@ -42,7 +29,7 @@ def trend(months: Sequence[Month], own: str, other: str, words: AnalysisWords) -
         for x, one in zip(xs, months, strict=True)
         if one.lo90 is not None and one.hi90 is not None
     ]
-    marks: list[Mark] = _grid(top)
+    marks: list[Mark] = grid(top)
     if len(band) == len(months) > 1:
         marks.append(area("band", [(x, high) for x, _, high in band], [(x, low) for x, low, _ in band]))
     marks += broken_line("last", ys([row[2] for row in rates]))
@@ -65,7 +52,7 @@ def trend(months: Sequence[Month], own: str, other: str, words: AnalysisWords) -
         )
         for one in months
     )
-    places = sorted({round(place * (len(months) - 1) / (_MOST_X - 1)) for place in range(_MOST_X)})
+    places = sorted({round(place * (len(months) - 1) / (MOST_X - 1)) for place in range(MOST_X)})
     first, last = months[0], months[-1]
     return Plot(
         title=words.page("trend.chart"),
@@ -81,7 +68,7 @@ def trend(months: Sequence[Month], own: str, other: str, words: AnalysisWords) -
         ),
         marks=tuple(marks),
         x_ticks=tuple((xs[place], months[place].name) for place in places),
-        y_ticks=_percent_ticks(top, words),
+        y_ticks=percent_ticks(top, words),
         x_name=words.page("axis.month"),
         y_name=words.page("axis.close_rate"),
         head=(
@@ -166,81 +153,25 @@ def funnel_plot(plot: FunnelPlot, here: str, words: AnalysisWords) -> Plot:
     )
 
 
-def maturity(ages: Sequence[Age], words: AnalysisWords) -> Plot:
-    """The share of a cohort that is decided by its age; what is still moving is dashed, with its interval."""
-    f = words.f
-    top = _top([value for one in ages for value in (one.share, one.hi90)])
-    last = max(one.months for one in ages)
-    place = {one.months: 100 * one.months / max(last, 1) for one in ages}
-
-    def y(value: float) -> float:
-        return 100 - 100 * value / top
-
-    band = [(place[one.months], one.lo90, one.hi90) for one in ages if one.lo90 is not None and one.hi90 is not None]
-    marks: list[Mark] = _grid(top)
-    if len(band) > 1:
-        marks.append(area("band", [(x, y(high)) for x, _, high in band], [(x, y(low)) for x, low, _ in band]))
-    ripe = [(place[one.months], None if one.share is None or not one.mature else y(one.share)) for one in ages]
-    edge = max((number for number, one in enumerate(ages) if one.mature), default=0)
-    moving = [
-        (place[one.months], None if one.share is None else y(one.share))
-        for number, one in enumerate(ages)
-        if not one.mature or number == edge
-    ]
-    marks += broken_line("last", moving) if any(not one.mature for one in ages) else []
-    marks += broken_line("own", ripe)
-    ticks = sorted({round(number * last / (_MOST_X - 1)) for number in range(_MOST_X)})
-    rows = tuple(
-        (
-            f.number(one.months),
-            f.number(one.cases),
-            f.percent(one.share),
-            f"{f.percent(one.lo90)}–{f.percent(one.hi90)}" if one.lo90 is not None else "–",
-            words.page("maturity.mature" if one.mature else "maturity.moving"),
-        )
-        for one in ages
-    )
-    final = next((one for one in reversed(ages) if one.mature and one.share is not None), None)
-    says = (
-        words.page("maturity.says", age=final.months, share=f.percent(final.share))
-        if final
-        else words.page("maturity.none")
-    )
-    return Plot(
-        title=words.page("maturity.chart"),
-        says=says,
-        marks=tuple(marks),
-        x_ticks=tuple((100 * tick / max(last, 1), f.number(tick)) for tick in ticks),
-        y_ticks=_percent_ticks(top, words),
-        x_name=words.page("axis.age"),
-        y_name=words.page("axis.decided"),
-        head=tuple(words.page(f"head.maturity.{name}") for name in ("age", "cases", "share", "interval", "state")),
-        rows=rows,
-        legend=(
-            Legend("own", words.page("maturity.mature")),
-            Legend("last", words.page("maturity.moving")),
-            Legend("band", words.page("legend.band")),
-        ),
-        table_title=words.page("table.numbers"),
-    )
-
-
 def _dot_kind(here: bool, outside: bool) -> str:
     if not here:
         return "dot other"
     return "dot outside" if outside else "dot inside-dot"
 
 
-def _top(values: Sequence[float | None]) -> float:
+def top_of(values: Sequence[float | None]) -> float:
+    """The upper end of an axis from 0 on which all ``values`` have room."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     return max([0.01, *known]) * 1.1
 
 
-def _grid(top: float) -> list[Mark]:
+def grid(top: float) -> list[Mark]:
+    """The grid lines of such an axis, at its round figures."""
     return [line("grid", [(0, 100 - 100 * value / top), (100, 100 - 100 * value / top)]) for value in round_steps(top)]
 
 
-def _percent_ticks(top: float, words: AnalysisWords) -> tuple[tuple[float, str], ...]:
+def percent_ticks(top: float, words: AnalysisWords) -> tuple[tuple[float, str], ...]:
+    """The ticks of such an axis."""
     ticks = round_steps(top)
     digits = 0 if all(abs(100 * value - round(100 * value)) < 1e-9 for value in ticks) else 1
     return tuple((100 * value / top, words.f.percent(value, digits)) for value in ticks)

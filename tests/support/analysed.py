@@ -8,6 +8,7 @@ import json
 import pandas as pd
 
 from tasks.analysis_counts import Filing
+from tasks.compute.cohorts import COHORT_COLUMNS, MATURITY_COLUMNS
 from tasks.compute.decomposition import DECOMPOSITION_COLUMNS
 from tasks.compute.funnel_table import FUNNEL_COLUMNS
 from tasks.compute.price import CASE_DTYPES
@@ -50,6 +51,8 @@ def write(job, dealers, rectify, few):
         "reliability_agreement": _agreement(rectify),
         "profile": _profile(),
         "price_cases": _price(rectify),
+        "cohorts": _cohorts(dealers),
+        "maturity": _maturity(),
         "analysis_notes": _notes(),
         "product_feedback": _feedback(),
         **_scenes(),
@@ -190,6 +193,31 @@ def _price(rectify):
         for number, name in enumerate(classes)
     ]  # fmt: skip
     return pd.DataFrame(rows).reindex(columns=list(CASE_DTYPES))
+
+
+def _cohorts(dealers):
+    """Twelve months of leads, the last two still moving; none of the scenes."""
+    rows = [
+        {"scope": scope, "scope_id": name, "outcome": "won", "cohort": month, "age_months": 14 - number,
+         "horizon_months": 12, "leads": 60, "by_age": 9, "share_by_age": 0.15,
+         "completeness": (0.5, 0.8)[number - 13] if number > 12 else 1.0, "mature": number < 13, "projected": 0.2,
+         "lo90": 0.16, "hi90": 0.25, "lacking": ""}
+        for scope, name in (("nation", "all"), ("region", "R1"), *(("dealer", one) for one in list(dealers)[:2]))
+        for number, month in enumerate(MONTHS)
+    ]  # fmt: skip
+    rows.append(rows[0] | {"scope": "region", "scope_id": "R2", "projected": None, "lo90": None, "hi90": None,
+                           "lacking": "analysis.cohort.lacking.history"})  # fmt: skip
+    return pd.DataFrame(rows)[COHORT_COLUMNS]
+
+
+def _maturity():
+    shares = ((1, 0.06, 0.3), (2, 0.14, 0.7), (3, 0.19, 0.96), (4, 0.2, 1.0))
+    rows = [
+        {"scope": "nation", "scope_id": "all", "outcome": "won", "age_months": age, "at_risk": 900 // age,
+         "events": 9, "hazard": 0.1, "share": share, "completeness": complete}
+        for age, share, complete in shares
+    ]  # fmt: skip
+    return pd.DataFrame(rows)[MATURITY_COLUMNS]
 
 
 def _notes():

@@ -7,10 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.analysis_figures import Counted, DealerPoint, FunnelPlot, Moments, Month, Part, ProfileValue, ReasonShare
+from reports.analysis_figures import (
+    Age,
+    Cohort,
+    Counted,
+    DealerPoint,
+    FunnelPlot,
+    Moments,
+    Month,
+    Part,
+    ProfileValue,
+    ReasonShare,
+)
 from reports.analysis_words import AnalysisWords
+from reports.charts.cohorts import cohorts, maturity
 from reports.charts.flows import SLOT, flows
-from reports.charts.plots import Age, funnel_plot, maturity, trend
+from reports.charts.plots import funnel_plot, trend
 from reports.charts.rows import drivers, funnel, lifts, reason_ranking, shares, waterfall
 from reports.charts.shapes import Scale, round_steps
 from reports.figures import Comparison
@@ -158,13 +170,30 @@ def test_a_trend_breaks_where_a_month_has_no_figures():
 
 
 def test_maturity_tells_what_is_still_moving_from_what_is_settled():
-    ages = [Age(1, 0.4, 0.35, 0.45, True, 200), Age(2, 0.7, 0.6, 0.8, True, 150), Age(3, 0.8, 0.5, 0.95, False, 20)]
+    ages = [Age(1, 0.1, False, 200), Age(2, 0.18, False, 150), Age(3, 0.19, True, 20), Age(4, 0.2, True, 5)]
     chart = maturity(ages, EN)
-    assert len([mark for mark in chart.marks if mark.kind == "own"]) == 1
-    assert len([mark for mark in chart.marks if mark.kind == "last"]) == 1
-    assert [row[-1] for row in chart.rows] == ["mature", "mature", "still moving"]
-    assert chart.says == "70.0% of leads are decided at 2 months."
-    assert "No cohort" in maturity([Age(0, None, None, None, False)], EN).says
+    drawn = {mark.kind: [float(x) for x in re.findall(r"[ML]([\d.]+)", mark.path)] for mark in chart.marks[-2:]}
+    assert drawn == {"last": [25, 50, 75], "own": [75, 100]}, "the two lines meet"
+    assert [row[-1] for row in chart.rows] == ["still moving", "still moving", "mature", "mature"]
+    assert chart.says == "19.0% of leads are won by month 3."
+    assert "No cohort" in maturity([Age(1, None, False)], EN).says
+
+
+def test_recent_cohorts_are_dashed_with_their_interval_and_never_drawn_as_settled():
+    plain = {"leads": 50, "share": 0.1}
+    found = [Cohort(f"2026-0{n}", **plain, completeness=1.0, mature=True, projected=0.2, lo90=0.2, hi90=0.2)
+             for n in (1, 2)]  # fmt: skip
+    found += [Cohort(f"2026-0{n}", **plain, completeness=0.4, mature=False, projected=0.2, lo90=0.15, hi90=0.3)
+              for n in (3, 4)]  # fmt: skip
+    chart = cohorts(found, EN)
+    at: dict[str, list[float]] = {}
+    for mark in chart.marks:
+        at.setdefault(mark.kind, []).extend(float(x) for x in re.findall(r"[ML]([\d.]+)", mark.path))
+    assert at["own"] == pytest.approx([0, 33.33])
+    assert at["last"] == pytest.approx([33.33, 66.67, 100])
+    assert sorted(set(at["interval"])) == pytest.approx([66.67, 100])
+    assert len(at["peer"]) == 4
+    assert chart.rows[-1] == ("2026-04", "50", "10.0%", "40%", "20.0%", "15.0% to 30.0%", "still moving")
 
 
 def test_a_lift_beyond_the_edge_is_drawn_to_it_and_written_in_full():
@@ -199,7 +228,7 @@ def test_every_chart_says_in_words_what_it_shows(locale):
     plots = (
         trend([month("2026-01", 1, 5), month("2026-02", 2, 5)], "own", "other", words),
         funnel_plot(FunnelPlot(0.2, 0.0, points), "dealers", words),
-        maturity([Age(1, 0.5, 0.4, 0.6, True, 5)], words),
+        maturity([Age(1, 0.5, True, 5)], words),
     )
     for chart in plots:
         assert chart.title

@@ -30,7 +30,13 @@ from models.schemas import DealerOutcome
 from models.workspace import Workspace, home_from
 from tasks.job import DealerFailure, Job, Outcome
 from tasks.results import Results, fingerprint
-from tasks.settling import received_fingerprints, scenes_fingerprint, settle_cycle, standards_fingerprint
+from tasks.settling import (
+    notes_fingerprint,
+    received_fingerprints,
+    scenes_fingerprint,
+    settle_cycle,
+    standards_fingerprint,
+)
 
 
 @dataclass(frozen=True)
@@ -122,8 +128,8 @@ class CycleRun:
     def settle(self) -> None:
         """Fix cycle, ``as_of`` and version: from the caller where given, else from the loaded data.
 
-        The version names what the results follow from: received rows, settings, standards, named scenes, and what
-        dealers did on earlier plans; a run that finds the same version again continues it.
+        The version names what the results follow from: received rows, settings, standards, named scenes, notes, and
+        what dealers did on earlier plans; a run that finds the same version again continues it.
         """
         workspace = self.ref.workspace
         db = Database.of(workspace)
@@ -133,6 +139,7 @@ class CycleRun:
             workspace.settings.model_dump(mode="json", exclude={"secret_key", "database_url", "prefect_api_url"}),
             standards_fingerprint(),
             scenes_fingerprint(workspace),
+            notes_fingerprint(workspace),
             [repr(measure) for measure in ledger.open_measures(db, cycle.name)],
         )
         version = Results.of(workspace.results, cycle, inputs).version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -58,8 +59,17 @@ def received_fingerprints(workspace: Workspace) -> dict[str, str]:
 
 def scenes_fingerprint(workspace: Workspace) -> str:
     """A fingerprint of the named scenes declared in the workspace."""
+    return _fingerprint(workspace.scenes.glob("*.toml"))
+
+
+def notes_fingerprint(workspace: Workspace) -> str:
+    """A fingerprint of the qualitative notes of the workspace, which pages show beside figures."""
+    return _fingerprint([*workspace.notes.glob("*.toml"), *workspace.notes.glob("*.csv")])
+
+
+def _fingerprint(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for file in sorted(workspace.scenes.glob("*.toml")):
+    for file in sorted(files):
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 

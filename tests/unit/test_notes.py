@@ -9,6 +9,9 @@ import pytest
 from models.enums import NoteKind
 from models.messages import LOCALES
 from models.notes import Note, notes_about, read_notes
+from models.settings import Settings
+from models.workspace import Workspace
+from tasks.settling import notes_fingerprint
 
 DAY = date(2026, 10, 31)
 GOOD = """[[notes]]
@@ -127,3 +130,12 @@ def test_notes_fit_series_and_reason_and_the_most_special_come_first():
 
 def test_what_was_not_known_yet_is_not_shown():
     assert notes_about([note(day=20)], date(2026, 10, 19)) == ()
+
+
+def test_a_changed_note_is_another_version_of_the_results(tmp_path):
+    workspace = Workspace(tmp_path, Settings())
+    seen = {notes_fingerprint(workspace)}
+    write(workspace.notes, "x.toml", GOOD)
+    seen.add(notes_fingerprint(workspace))
+    write(workspace.notes, "x.toml", GOOD.replace("七座", "五座"))
+    assert len(seen | {notes_fingerprint(workspace)}) == 3

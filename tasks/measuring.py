@@ -14,6 +14,7 @@ from tasks.compute.cohorts import cohort_sums, cohort_tables
 from tasks.compute.defeat_filter import defeats_of_cycle, judge_defeats
 from tasks.compute.fact_sums import by_month, fact_sums, facts_of
 from tasks.compute.known import as_known
+from tasks.compute.lead_facts import REASONS as REASON_FACTS
 from tasks.compute.lead_facts import lead_facts, open_facts
 from tasks.compute.reason_table import reason_sums
 from tasks.compute.reviewed_texts import reviewed_texts
@@ -110,6 +111,8 @@ def measure(job: Job) -> Outcome:
     names: list[str] = []
     written: list[tuple[str, str, int]] = []
     for base, month, sums in _monthly_sums(facts, months, as_of):
+        if sums.empty:  # a month of leads that all leave the rates
+            continue
         names.append(write_month(job.results, base, month, sums))
         written.append((base, month, len(sums)))
     write_contents(job.results, written)
@@ -128,11 +131,10 @@ def _monthly_sums(
     summed = indicators().summed
     for base in (Base.CLOSING, Base.CREATED, Base.FILED):
         names = facts_of(base, summed)
-        for month, rows in by_month(facts, base):
+        for month, rows in by_month(facts, base, (*names, *REASON_FACTS)):
             yield base, month, fact_sums(rows, base, names)
             if base is Base.CLOSING:
                 yield REASONS, month, reason_sums(rows)
     for month in months:
         rows = open_facts(facts, (month,), as_of, filter_rules())
-        if len(rows):
-            yield Base.MONTH_END, month, fact_sums(rows, Base.MONTH_END, facts_of(Base.MONTH_END, summed))
+        yield Base.MONTH_END, month, fact_sums(rows, Base.MONTH_END, facts_of(Base.MONTH_END, summed))

@@ -42,19 +42,27 @@ def fact_sums(rows: pd.DataFrame, base: Base, names: Sequence[str]) -> pd.DataFr
     missing keys are the empty text; rows come in the order of their keys.
     """
     month, counted = MONTH_COLUMN[base]
-    mine = rows[(rows[month].notna() & rows[counted]).to_numpy(dtype=bool)]
+    needed = list(dict.fromkeys((*CELLS, month, *names)))
+    mine = rows.loc[(rows[month].notna() & rows[counted]).to_numpy(dtype=bool), needed]
     keys = {name: _sorted(mine[month if name == "month" else name]) for name in KEYS}
     return _added(pd.DataFrame(keys), {name: mine[name] for name in names}, KEYS)
 
 
-def by_month(rows: pd.DataFrame, base: Base) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The rows of each month of ``base``, oldest month first, so that sums can be made and stored a month at a time."""
-    months = rows[MONTH_COLUMN[base][0]].astype("category")
+def by_month(
+    rows: pd.DataFrame, base: Base, columns: Sequence[str] | None = None
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of each month of ``base``, oldest month first, so that sums can be made and stored a month at a time.
+
+    ``columns``: those wanted beside the cells, the month and whether the lead counts; by default all.
+    """
+    month, counted = MONTH_COLUMN[base]
+    months = rows[month].astype("category")
+    rows = rows if columns is None else rows[list(dict.fromkeys((*CELLS, month, counted, *columns)))]
     codes = months.cat.codes.to_numpy()
     order = np.argsort(codes, kind="stable")
     bounds = np.searchsorted(codes[order], np.arange(len(months.cat.categories) + 1))
-    for number, month in enumerate(months.cat.categories):
-        yield str(month), rows.take(order[bounds[number] : bounds[number + 1]])
+    for number, name in enumerate(months.cat.categories):
+        yield str(name), rows.take(order[bounds[number] : bounds[number + 1]])
 
 
 def stacked(frames: Sequence[pd.DataFrame], keys: Sequence[str]) -> pd.DataFrame:

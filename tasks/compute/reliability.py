@@ -66,10 +66,10 @@ def filings_for_reliability(defeats: pd.DataFrame, declared_destination: pd.Seri
     """
     last = defeats[defeats["last_filing"]]
     keys = ["dealer_id", "region_id", "series", "source", "filed_month"]
-    rows = last[keys].astype("object").fillna("").astype("str")
+    rows = last[keys].astype("str").fillna("")
     return rows.assign(
-        declared=last["declared_reason"].astype("object").fillna("").astype("str"),
-        declared_destination=declared_destination.reindex(last.index).astype("object").fillna("").astype("str"),
+        declared=last["declared_reason"].astype("str").fillna(""),
+        declared_destination=declared_destination.reindex(last.index).astype("str").fillna(""),
         confirmed=last["confirmed_reason"],
         used=last["reason"],
     ).reset_index(drop=True)

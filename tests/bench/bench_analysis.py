@@ -21,10 +21,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from models.catalogue.contract import contract
 from models.catalogue.filter_rules import filter_rules
 from models.catalogue.indicators import Base, indicators
+from models.database import migrate
 from models.facts import Cycle
 from models.workspace import Workspace
+from tasks.compute.fact_sums import MONTH_COLUMN
+from tasks.compute.frames import lake_dtypes, personal_columns
 from tasks.compute.simulation.months import Simulation
 from tasks.compute.simulation.network import Network
 from tasks.job import Job
@@ -86,6 +90,7 @@ def job_of(folder: str, name: str) -> Job:
     """The job of the cycle in workspace ``name``."""
     workspace = Workspace.open(Path(folder) / name)
     workspace.create()
+    migrate(workspace.database_url)
     return Job(workspace, CYCLE, Results.of(workspace.results, CYCLE, "bench"), "bench")
 
 
@@ -110,7 +115,10 @@ def plain(folder: str, name: str) -> tuple[float, float]:
     from tasks.planning import months_back
 
     job = job_of(folder, name)
-    tables, as_of = known_tables(job, TABLES), pd.Timestamp(CYCLE.as_of)
+    as_of = pd.Timestamp(CYCLE.as_of)
+    every = {name: contract().tables[name] for name in TABLES}
+    readable = {name: set(lake_dtypes(table)) - set(personal_columns(table)) for name, table in every.items()}
+    tables = known_tables(job, {name: tuple(columns) for name, columns in readable.items()})
     defeats = job.results.read("defeats")
     facts = lead_facts(tables, defeats, filter_rules(), as_of)
     still_open = open_facts(facts, tuple(months_back(CYCLE, 24)), as_of, filter_rules())
@@ -123,10 +131,9 @@ def group_bys(
     tables: dict[str, pd.DataFrame], facts: pd.DataFrame, still_open: pd.DataFrame, defeats: pd.DataFrame
 ) -> Iterator[pd.DataFrame | pd.Series]:
     """Every sum and count the results hold, as straightforward pandas on ready columns."""
-    month_of = {Base.CLOSING: "closed_month", Base.CREATED: "created_month", Base.FILED: "filed_month"}
     mix = ["dealer_id", "series", "source"]
-    for base in Base:
-        rows, month = (still_open, "month") if base is Base.MONTH_END else (facts, month_of[base])
+    for base in MONTH_COLUMN:
+        rows, month = still_open if base is Base.MONTH_END else facts, MONTH_COLUMN[base][0]
         rows = rows[rows["counted"].to_numpy(bool)]
         declared = [one for one in indicators().summed if one.base is base]
         names = sorted({name for one in declared for name in (one.numerator, one.denominator)})

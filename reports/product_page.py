@@ -103,7 +103,8 @@ class _Builder:
 
     def parts(self) -> tuple[Part, ...]:
         lists = playbook().oem_lists.values()
-        found = ((one, [line for line in self.figures.lines if line.owner == one.owner_role]) for one in lists)
+        ranked = sorted(self.figures.lines, key=lambda line: not self.high(line))  # then as in the result
+        found = ((one, [line for line in ranked if line.owner == one.owner_role]) for one in lists)
         return tuple(
             Part(
                 title=one.title.text(self.locale),
@@ -116,9 +117,7 @@ class _Builder:
         )
 
     def row(self, line: ProductLine) -> Row:
-        f, rules = self.f, commentary_rules()
-        sure = line.q_value is not None and line.q_value <= rules.q_value
-        chance = line.gap is None or line.gap[1] <= 0 <= line.gap[2] or not sure
+        f, chance = self.f, self.chance(line)
         gap = f.missing
         if line.gap is not None:
             points, interval = f.points(line.gap[0]), f.interval(*line.gap[1:])
@@ -140,6 +139,15 @@ class _Builder:
             competitors=self.competitors(line),
             split=self.split(line),
         )
+
+    def chance(self, line: ProductLine) -> bool:
+        """Whether chance explains that a series differs from the others, or nothing can be told."""
+        sure = line.q_value is not None and line.q_value <= commentary_rules().q_value
+        return line.gap is None or line.gap[1] <= 0 <= line.gap[2] or not sure
+
+    def high(self, line: ProductLine) -> bool:
+        """Whether a series loses more for the reason than the others, beyond chance."""
+        return line.gap is not None and line.gap[0] > 0 and not self.chance(line)
 
     def counted(self, share: Share) -> str:
         return self.t("counted", cases=self.f.number(share.cases), of=self.f.number(share.of))
@@ -169,7 +177,7 @@ def product_page(figures: ProductFigures, locale: str) -> ProductPage:
     """The report in ``locale``."""
     page = _Builder(figures, locale)
     f, t = page.f, page.t
-    high = [line for line in figures.lines if line.gap is not None and not page.row(line).chance and line.gap[0] > 0]
+    high = [line for line in figures.lines if page.high(line)]
     defeats = sum(line.share.cases for line in figures.lines)
     return ProductPage(
         locale=locale,

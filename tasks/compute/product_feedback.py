@@ -101,8 +101,9 @@ def _split(cases: pd.DataFrame, months: Sequence[str]) -> pd.DataFrame:
 
 def _with_intervals(table: pd.DataFrame) -> pd.DataFrame:
     rows, p_values = [], []
-    for row in table.itertuples():
-        own, other = (int(row.defeats), int(row.leads)), (int(row.other_defeats), int(row.other_leads))
+    counts = table[["defeats", "leads", "other_defeats", "other_leads"]].to_numpy(dtype="int64")
+    for cases, of, other_cases, other_of in counts.tolist():
+        own, other = (cases, of), (other_cases, other_of)
         gap = difference((1, *own), (-1, *other)) or (np.nan, np.nan, np.nan)
         rows.append((*(wilson(*own) or (np.nan, np.nan)), *gap))
         error = (gap[2] - gap[1]) / (2 * Z90)

@@ -136,12 +136,15 @@ def code_texts(texts: pd.Series, using: Coder, model: Model | None = None) -> pd
             "probability": np.nan,
         }
     ).astype({"code": "str", "phrase": "str", "probability": "float64"})
-    origin = pd.Series("text", index=told.index, dtype="str").where(told["code"].notna())
+    origin = ["text" if reading.code else None for reading in readings]
     silent = [place for place, reading in enumerate(readings) if reading.silent]
     if model is not None and silent:
         answers = model.answers([str(distinct[place]) for place in silent])
         told.loc[silent, "code"] = [code for code, _ in answers]
         told.loc[silent, "probability"] = [probability for _, probability in answers]
-        origin.loc[silent] = ["model" if code else None for code, _ in answers]
-    told = told.assign(origin=origin)[list(CODING_DTYPES)].astype(CODING_DTYPES)
+        for place, (code, _) in zip(silent, answers, strict=True):
+            origin[place] = "model" if code else None
+    told = told.assign(origin=pd.Series(origin, index=told.index, dtype="str"))[list(CODING_DTYPES)].astype(
+        CODING_DTYPES
+    )
     return told.reindex(rows).set_axis(texts.index)

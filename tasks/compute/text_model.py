@@ -116,7 +116,7 @@ def learn(
     answers = _answers(_chances(logs, temperature), classes, rules.threshold)
     by_rules = _by_rules(material, using)
     silent = np.array([using.read(text).silent for text in material.texts])
-    own = np.where(silent, answers, None)
+    own = _where(silent, answers)
     coded = {"rules": by_rules, "rules_and_model": np.where(silent, answers, by_rules), "model": own}
     doubt = _not_believed(material, own, rules)
     if doubt is not None:
@@ -236,7 +236,14 @@ def _temperature(logs: Floats, classes: npt.NDArray[np.object_], material: _Revi
 def _answers(chances: Floats, classes: npt.NDArray[np.object_], threshold: float) -> npt.NDArray[np.object_]:
     best = chances.argmax(axis=1)
     sure = (chances.max(axis=1) >= threshold) & (classes[best] != OTHER)
-    return np.where(sure, classes[best], None)
+    return _where(sure, classes[best])
+
+
+def _where(holds: npt.NDArray[np.bool_], codes: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+    """The codes where something holds, None elsewhere."""
+    kept = codes.copy()
+    kept[~holds] = None
+    return kept
 
 
 def _by_rules(material: _Reviewed, using: Coder) -> npt.NDArray[np.object_]:

@@ -83,18 +83,19 @@ def _returned(worked: pd.DataFrame, plans: dict[str, Plan], cycle: str) -> pd.Da
     """Problems solved in the twelve months before ``cycle``, and whether a later plan names the same reason again."""
     since = str(pd.Period(cycle, "M") - 12)
     reason = {one.measure_id: one.reason for plan in plans.values() for one in plan.measures}
+    recent = worked[(worked["cycle"] >= since) & (worked["cycle"] < cycle)]
+    columns = (recent[name].astype("str") for name in ("dealer_id", "measure_id", "region_id", "cycle"))
     solved = {
-        (row.dealer_id, reason.get(row.measure_id, "")): row
-        for row in worked.itertuples()
-        if since <= row.cycle < cycle
+        (dealer, reason.get(measure, "")): (region, month)
+        for dealer, measure, region, month in zip(*columns, strict=True)
     }
     again = {
-        key
-        for key, row in solved.items()
+        (dealer, code)
+        for (dealer, code), (_, month) in solved.items()
         for plan in plans.values()
-        if plan.dealer_id == key[0] and plan.cycle > row.cycle and key[1] in {one.reason for one in plan.problems}
+        if plan.dealer_id == dealer and plan.cycle > month and code in {one.reason for one in plan.problems}
     }
     rows = [
-        ("problems_returned", cycle, key[0], row.region_id, float(key in again), 1.0) for key, row in solved.items()
+        ("problems_returned", cycle, key[0], region, float(key in again), 1.0) for key, (region, _) in solved.items()
     ]
     return pd.DataFrame(rows, columns=COUNT_COLUMNS)

@@ -258,7 +258,7 @@ def _tried(db: Database, cycle: str) -> list[TriedMeasure]:
     """The measures of plans of earlier cycles and what became of them."""
     looks = verdicts_frame(db)
     known = looks[looks["cycle"] < cycle]
-    last = {row.measure_id: EffectVerdict(row.verdict) for row in known.itertuples()}
+    last = {row.measure_id: EffectVerdict(str(row.verdict)) for row in known.itertuples()}
     return [
         TriedMeasure(
             plan.dealer_id,

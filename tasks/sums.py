@@ -88,7 +88,7 @@ def indicator_sums(
 ) -> dict[str, pd.DataFrame]:
     """Per indicator of ``codes`` with any figure: ``keys``, ``numerator, denominator`` (see ``read_sums``)."""
     asked = [one for one in indicators().summed if one.code in codes]
-    found = {}
+    found: dict[str, pd.DataFrame] = {}
     for base in dict.fromkeys(one.base for one in asked):
         sums = read_sums(results, base, facts_of(base, asked), months, keys)
         found |= {one.code: counts_of(sums, one, keys) for one in asked if one.base is base}

@@ -82,7 +82,8 @@ class _Triangle:
     def at_risk(self) -> Floats:
         """Leads still open at the start of each age, 0 where the age was not observed."""
         before = np.cumsum(self.events.sum(axis=0), axis=-1) - self.events.sum(axis=0)
-        return (self.leads[:, :, None] - before) * self.observed
+        still: Floats = (self.leads[:, :, None] - before) * self.observed
+        return still
 
     @property
     def observed(self) -> npt.NDArray[np.bool_]:
@@ -207,7 +208,8 @@ def _triangle(sums: pd.DataFrame, key: str | None, months: list[str], last: int,
     seen = np.clip(last - np.arange(len(months)) + 1, 0, horizon)
     keep = [number for number, name in enumerate(ids) if name != ""]
     counted = np.stack(events).reshape(2, *shape, horizon)
-    return _Triangle([ids[number] for number in keep], leads[keep], counted[:, keep], seen)
+    found = leads[keep].astype("float64"), counted[:, keep].astype("float64")
+    return _Triangle([ids[number] for number in keep], *found, seen)
 
 
 def _curve(nation: _Triangle, rules: CohortRules) -> _Curve:
@@ -230,7 +232,8 @@ def _scatter(found: Floats, expected: Floats, chance: Floats, over: tuple[int, .
     """Squared relative scatter beyond chance, by moments; never below 0."""
     weight = (expected**2).sum(axis=over)
     beyond = ((found - expected) ** 2 - chance).sum(axis=over)
-    return np.maximum(np.divide(beyond, weight, out=np.zeros_like(beyond), where=weight > 0), 0.0)
+    scatter: Floats = np.divide(beyond, weight, out=np.zeros_like(beyond), where=weight > 0)
+    return np.maximum(scatter, 0.0)
 
 
 def _alike(triangle: _Triangle) -> tuple[Floats, Floats]:

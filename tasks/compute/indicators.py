@@ -118,7 +118,7 @@ def _scope_table(scope: Scope, ids: pd.Series, month: Codes, rows: Sums, wanted:
         start += len(frame)
         for name in facts_of(base, wanted):
             weights = frame[name].to_numpy(dtype="float64")
-            totals[base, name] = np.bincount(here, weights=weights, minlength=shape[0] * 3).reshape(shape)
+            totals[base, name] = np.bincount(here, weights, shape[0] * 3).reshape(shape).astype("float64")
     nothing = np.zeros(shape)
     numerator = np.stack([totals.get((one.base, one.numerator), nothing) for one in wanted], axis=1)
     denominator = np.stack([totals.get((one.base, one.denominator), nothing) for one in wanted], axis=1)

@@ -32,7 +32,8 @@ def answered(history: pd.DataFrame, asked: str, answers: Sequence[str], days: in
     by_then = (rows["next_at"].dt.normalize() <= due).to_numpy(bool)
     answer = rows["next_state"].isin(list(answers)).to_numpy(bool)
     found = pd.DataFrame({"plan_id": rows["plan_id"], "due": due, "kept": by_then & answer})
-    return found[answer | ~by_then].reset_index(drop=True)
+    had: pd.DataFrame = found[answer | ~by_then].reset_index(drop=True)
+    return had
 
 
 def duty_counts(indicator: str, duties: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:

@@ -263,7 +263,7 @@ class _Sections:
             title,
             (says,),
             (lifts(labelled, title, self.words),),
-            note=self.t("profile.note", cycle=self.cycle),
+            note=self.t("profile.note", cycle=self.months if self.figures.kind is Kind.SCENE else self.cycle),
         )
 
     def filter(self) -> Section | None:

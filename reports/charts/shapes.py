@@ -153,8 +153,9 @@ def dot(kind: str, x: float, y: float) -> Mark:
 
 
 def whisker(x1: float, x2: float, y: float = ROW_HEIGHT / 2) -> list[Mark]:
-    """An interval with its two ends."""
+    """An interval with its two ends, on a pale ground so that it stands out on a dark bar."""
     return [
+        line("halo", [(x1, y), (x2, y)]),
         line("interval", [(x1, y), (x2, y)]),
         *(line("interval", [(x, y - 4), (x, y + 4)]) for x in (x1, x2)),
     ]

@@ -105,8 +105,10 @@ class Desk:
         return self.counts.get(CLOSE_RATE)
 
     @cached_property
-    def defeats(self) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-        """All defeats and defeats by code, as ``other_codes`` gives them."""
+    def defeats(self) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]] | None:
+        """All defeats and defeats by code, as ``other_codes`` gives them; None when nothing was closed."""
+        if self.closings is None:
+            return None
         reasons = {
             name.removeprefix(REASON_PREFIX): counts
             for name, counts in self.counts.items()
@@ -147,7 +149,8 @@ def process_of(measure: str, indicator: str) -> Process | None:
 
 def due_rows(due: Collection[OpenMeasure], desk: Desk, states: pd.DataFrame | None = None) -> list[dict[str, object]]:
     """The measures due for a look as ``verify`` takes them; ``states``: what is known of their execution."""
-    known = {} if states is None else states.set_index("measure_id").to_dict("index")
+    rows = [] if states is None else states.to_dict("records")
+    known = {row["measure_id"]: {str(name): value for name, value in row.items()} for row in rows}
     return [
         {
             "dealer_id": one.dealer_id,

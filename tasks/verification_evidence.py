@@ -67,7 +67,7 @@ def _processes(desk: Desk, due: list[OpenMeasure], indicator: str, direction: st
 
 def unless_recoded(desk: Desk, looks: pd.DataFrame, plans: pd.DataFrame, share: str) -> pd.DataFrame:
     """The looks at measures on a reason, "effective" only where defeats were not filed under other reasons."""
-    if not share.startswith(REASON_PREFIX) or desk.closings is None:
+    if not share.startswith(REASON_PREFIX) or desk.defeats is None:
         return looks
     defeats, codes = desk.defeats
     known = plans[plans["dealer_id"].isin(defeats["dealer_id"])]

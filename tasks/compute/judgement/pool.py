@@ -132,15 +132,15 @@ def pool(effects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pooled(reason: object, measure: object, group: pd.DataFrame) -> dict[str, object]:
-    own, shared, basis = behind(group)
-    used = group[own & ~shared & group["effect_points"].notna()]
+    carried, shared, basis = behind(group)
+    used = group[carried & ~shared & group["effect_points"].notna()]
     row: dict[str, object] = dict.fromkeys(POOL_COLUMNS, np.nan) | {
         "reason": reason,
         "measure": measure,
         "dealers": group["dealer_id"].nunique(),
         "executed": group.loc[group["executed"].fillna(False).astype(bool), "dealer_id"].nunique(),
         "pooled": used["dealer_id"].nunique(),
-        "shared": group.loc[own & shared, "dealer_id"].nunique(),
+        "shared": group.loc[carried & shared, "dealer_id"].nunique(),
         "basis": "" if used.empty else basis,
         "verdict": EffectVerdict.NOT_ENOUGH.value,
     }

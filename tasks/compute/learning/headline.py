@@ -21,12 +21,11 @@ def with_and_without(counts: pd.DataFrame, first: int, network: Check) -> list[C
         return [missing(name, cases=int(leads)) for name in names]
     rate = 100 * won / leads
     word = gained(network.lo90, network.hi90)
-    points = np.array([network.value, network.lo90, network.hi90])
-    without, deals = rate - points, points / 100 * leads
+    each = leads / 100  # deals per point
     return [
         Check(names[0], rate, np.nan, np.nan, np.nan, int(leads), "learning.verdict.for_information"),
-        Check(names[1], without[0], without[2], without[1], np.nan, int(leads), word),
-        Check(names[2], *(float(value) for value in deals), 0.0, int(leads), word),
+        Check(names[1], rate - network.value, rate - network.hi90, rate - network.lo90, np.nan, int(leads), word),
+        Check(names[2], each * network.value, each * network.lo90, each * network.hi90, 0.0, int(leads), word),
     ]
 
 

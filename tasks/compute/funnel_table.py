@@ -44,15 +44,15 @@ def _cells(closed: pd.DataFrame) -> pd.DataFrame:
         closed["won"].astype("bool"),
     )
     keys = ["month", "region_id", "dealer_id", "series"]
-    flags = {
-        "leads": 1,
-        "visited": visited,
-        "visited_driven": visited & driven,
-        "driven": driven,
-        "driven_won": driven & won,
-        "won": won,
-    }
-    rows = closed[keys].astype("object").fillna("").astype("str").assign(**flags)
+    rows = closed[keys].astype("object").fillna("").astype("str")
+    rows = rows.assign(
+        leads=1,
+        visited=visited,
+        visited_driven=visited & driven,
+        driven=driven,
+        driven_won=driven & won,
+        won=won,
+    )
     return rows.astype(dict.fromkeys(FUNNEL_COUNTS, "int64")).groupby(keys, as_index=False)[FUNNEL_COUNTS].sum()
 
 

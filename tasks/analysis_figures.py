@@ -106,10 +106,9 @@ class AnalysisFigures:
             compared=figures.comparisons,
         )
 
-    def scene(self, scene: SceneFacts, locale: str) -> ScopeFigures:
-        """A named scene over its own months."""
-        name = scene.names[locale]
-        return self._figures(Kind.SCENE, scene.code, name, scene.months, filters=scene.filters)
+    def scene(self, scene: SceneFacts) -> ScopeFigures:
+        """A named scene over its own months; its name is its code."""
+        return self._figures(Kind.SCENE, scene.code, scene.code, scene.months, filters=scene.filters)
 
     def _figures(
         self,
@@ -250,10 +249,7 @@ class AnalysisFigures:
 
     def place(self, region_id: str = "") -> FunnelPlot | None:
         """Dealers by size, those of ``region_id`` (empty: all) as the scope's own; None where none can be compared."""
-        columns = ["dealer_id", "region_id", "numerator", "denominator", "value", "expected"]
-        columns += ["funnel_z", "funnel_outside", "funnel_between", "indicator"]
-        frame = self.job.results.read("comparisons").reindex(columns=columns)
-        rows = frame[(frame["indicator"] == "close_rate") & frame["funnel_z"].notna() & frame["funnel_between"].notna()]
+        rows = self.tables.close_rates
         if len(rows) < 2 or not (rate := rows["numerator"].sum() / rows["denominator"].sum()):
             return None
         points = tuple(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
@@ -35,9 +37,14 @@ def write_analyses(job: Job, analysis: AnalysisFigures, dealers: Sequence[str]) 
     Pages of scopes that are no longer there (a scene taken away, the run of another version) are removed.
     """
     folder = job.pages / FOLDER
+    nation, series = analysis.nation(), [analysis.one_series(one) for one in analysis.series]
+    regions = [analysis.region(one) for one in analysis.regions]
+    scenes = [(scene, analysis.scene(scene)) for scene in analysis.tables.scenes]
     made: set[Path] = set()
     for locale in LOCALES:
-        for stem, content in _pages(analysis, set(dealers), locale):
+        named = [replace(figures, name=scene.names[locale]) for scene, figures in scenes]
+        below = {Kind.REGION: regions, Kind.SERIES: series, Kind.SCENE: named}
+        for stem, content in _pages(analysis, nation, below, set(dealers), locale):
             path = folder / page_name(stem, locale)
             write_text(path, content)
             made.add(path)
@@ -51,22 +58,24 @@ def nation_link(locale: str) -> str:
     return f"{FOLDER}/{page_name(NATION, locale)}"
 
 
-def _pages(analysis: AnalysisFigures, dealers: set[str], locale: str) -> Iterator[tuple[str, str]]:
-    nation = analysis.nation()
-    series = [analysis.one_series(one) for one in analysis.series]
-    regions = [analysis.region(one) for one in analysis.regions]
-    scenes = [analysis.scene(one, locale) for one in analysis.tables.scenes]
+def _pages(
+    analysis: AnalysisFigures,
+    nation: ScopeFigures,
+    below: Mapping[Kind, Sequence[ScopeFigures]],
+    dealers: set[str],
+    locale: str,
+) -> Iterator[tuple[str, str]]:
+    """Every page above the dealers in ``locale``: its stem and its content."""
     overview = (_name("overview", locale), f"../{page_name('index', locale)}")
     up = (_name("nation", locale), page_name(NATION, locale))
     needs = (_name("needs", locale), page_name(NEEDS, locale))
-    listed = {Kind.REGION: regions, Kind.SERIES: series, Kind.SCENE: scenes}
-    further = [(kind.value, [_leaf(analysis, one, locale) for one in below]) for kind, below in listed.items()]
+    further = [(kind.value, [_leaf(analysis, one, locale) for one in listed]) for kind, listed in below.items()]
     yield NATION, _rendered(NATION, nation, locale, [overview, needs], further)
-    for one in (*regions, *series, *scenes):
-        below = _dealers(analysis, one, dealers, locale) if one.kind is Kind.REGION else []
+    for one in chain.from_iterable(below.values()):
+        mine = _dealers(analysis, one, dealers, locale) if one.kind is Kind.REGION else []
         stem = _stem(one)
-        yield stem, _rendered(stem, one, locale, [overview, up], [("dealer", below)])
-    page = needs_page(nation, series, locale, [overview, up])
+        yield stem, _rendered(stem, one, locale, [overview, up], [("dealer", mine)])
+    page = needs_page(nation, below[Kind.SERIES], locale, [overview, up])
     yield NEEDS, render(TEMPLATE, page, locale, links(NEEDS, locale))
 
 

@@ -146,6 +146,15 @@ class AnalysisTables:
         return Groups(self.job.results.read("maturity", where={"outcome": ["won"]}), ["scope", "scope_id"])
 
     @cached_property
+    def close_rates(self) -> pd.DataFrame:
+        """The comparison of dealers by close rate, those with limits of the funnel plot."""
+        columns = ["dealer_id", "region_id", "numerator", "denominator", "value", "expected"]
+        columns += ["funnel_z", "funnel_outside", "funnel_between", "indicator"]
+        frame = self.job.results.read("comparisons").reindex(columns=columns)
+        limits = frame["funnel_z"].notna() & frame["funnel_between"].notna()
+        return frame[(frame["indicator"] == "close_rate") & limits]
+
+    @cached_property
     def profile(self) -> Groups:
         """The profile by scope."""
         return self._scoped("profile", "scene_profile")

@@ -16,11 +16,11 @@ from models.enums import EffectVerdict
 from models.errors import SourceError
 from models.mapping import FileSpec
 from models.messages import DEFAULT_LOCALE, text
+from reports.verdicts import sentence
 from tasks.compute.judgement.compare import compare
 from tasks.compute.judgement.drivers import drivers
 from tasks.compute.judgement.posterior import Options
 from tasks.compute.judgement.verify import verify
-from tasks.compute.judgement.wording import sentence
 from tasks.reading import read_files
 
 CELLS = ("dealer_id", "region", "month", "series", "source")
@@ -98,7 +98,7 @@ def judge(
         notices += _other_indicators(planned, plans.name)
         effects = verify(total, planned, looks=LOOKS, alone=True, options=options)
         tables["verdicts.csv"] = _verdicts(planned, effects)
-        notices += _unjudged(effects, options) + _noted(effects)
+        notices += _unjudged(effects) + _noted(effects)
     tables["ranking.csv"], missing = _ranking(total, planned, options)
     notices += [
         Notice("judge.notice.not_compared", {"dealers": n}, {"why": partial(text, why)}) for why, n in missing.items()
@@ -277,14 +277,14 @@ def _verdicts(plans: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
     return table[list(VERDICT_COLUMNS)]
 
 
-def _unjudged(effects: pd.DataFrame, options: Options) -> list[Notice]:
+def _unjudged(effects: pd.DataFrame) -> list[Notice]:
     """Why measures have no figures or no verdict, each reason once with how many it hit."""
     without = effects[effects["effect_points"].isna() | effects["reason_key"].isin(WITHHELD)]
     return [
         Notice(
             "judge.notice.no_verdict",
             {"dealers": len(rows)},
-            {"why": partial(_why, {str(k): v for k, v in rows.iloc[0].items()}, options)},
+            {"why": partial(sentence, {str(k): v for k, v in rows.iloc[0].items()})},
         )
         for _, rows in without.groupby("reason_key")
     ]
@@ -297,10 +297,6 @@ def _noted(effects: pd.DataFrame) -> list[Notice]:
     return [
         Notice("judge.notice.noted", {"cases": int(n)}, {"note": partial(text, str(key))}) for key, n in counts.items()
     ]
-
-
-def _why(effect: dict[str, object], options: Options, locale: str) -> str:
-    return sentence(effect, locale, options)
 
 
 def _ranking(counts: pd.DataFrame, plans: pd.DataFrame | None, options: Options) -> tuple[pd.DataFrame, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""When a comparison is in doubt, as data: limits of mix, re-coding, regions, gaps, size and revisions (section 10)."""
+"""When a comparison is in doubt, as data: mix, re-coding, regions, gaps, size, revisions, untreated (section 10)."""
 
 from __future__ import annotations
 
@@ -58,6 +58,12 @@ class Revised(_Limit):
     cases: int = Field(ge=1)
 
 
+class Untreated(_Limit):
+    """Fewest dealers without such a measure to compare with."""
+
+    dealers: int = Field(ge=2)
+
+
 class Doubts(_Limit):
     """All limits."""
 
@@ -67,6 +73,7 @@ class Doubts(_Limit):
     gaps: Gaps
     other_size: OtherSize
     revised: Revised
+    untreated: Untreated
 
 
 @standard

@@ -6,7 +6,7 @@ import pytest
 
 from models.enums import ExecutionState
 from models.messages import LOCALES
-from tasks.compute.judgement.wording import execution
+from reports.verdicts import execution
 from tasks.compute.learning.executions import PROCESS_COLUMNS, Process, executions, process_state
 
 MOVED, IN_PART, NOT_MOVED, UNCLEAR = (6.0, 12.0), (1.0, 4.0), (-3.0, 2.0), (-2.0, 8.0)

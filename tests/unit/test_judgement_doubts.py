@@ -7,11 +7,11 @@ import pytest
 from models.catalogue.doubts import FILE, doubts
 from models.errors import CatalogueError
 from models.messages import LOCALES
+from reports.verdicts import notes, sentence
 from tasks.compute.judgement.doubts import mix_moved
 from tasks.compute.judgement.model import panel
 from tasks.compute.judgement.pool import pool
 from tasks.compute.judgement.verify import verify
-from tasks.compute.judgement.wording import notes, sentence
 from tests.support.networks import Setting, simulate
 
 SMALL = Setting(dealers=120, planned=0.5)

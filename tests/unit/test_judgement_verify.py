@@ -7,12 +7,12 @@ import pytest
 from models.enums import EffectVerdict
 from models.errors import SourceError
 from models.messages import LOCALES
+from reports.verdicts import notes, sentence
 from tasks.compute.judgement.compare import adjust, compare, ranking
 from tasks.compute.judgement.drivers import drivers
 from tasks.compute.judgement.pool import pool
 from tasks.compute.judgement.posterior import Options
 from tasks.compute.judgement.verify import facts, verify
-from tasks.compute.judgement.wording import notes, sentence
 from tests.support.networks import Setting, reason_network, simulate
 
 SMALL = Setting(dealers=120, planned=0.5)

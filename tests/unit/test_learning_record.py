@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from models.messages import LOCALES
+from reports.verdicts import because
 from tasks.compute.learning.hold_back import held_back
-from tasks.compute.learning.record import because, record
+from tasks.compute.learning.record import record
 
 SCHEMES = {"slow": ["call", "roster", "alert"], "price": ["ladder", "package"]}
 

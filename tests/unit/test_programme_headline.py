@@ -6,9 +6,10 @@ import pytest
 
 from models.enums import Consent
 from models.messages import LOCALES, text
+from reports.verdicts import practice_sentence
 from tasks.compute.learning.check import Check
 from tasks.compute.learning.headline import costs, with_and_without
-from tasks.compute.learning.practice import practice_note, practice_sentence, practices
+from tasks.compute.learning.practice import practice_note, practices
 
 COUNTS = pd.DataFrame([(1, 900, 90), (2, 1000, 160), (3, 1000, 140)], columns=["month", "n", "x"])
 

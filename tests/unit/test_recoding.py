@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from models.messages import LOCALES
+from reports.verdicts import notes, sentence
 from tasks.compute.judgement.pool import pool
 from tasks.compute.judgement.recoding import EXCLUDED, NOTE, UNCLEAR, WHY, against_recoding, other_codes
-from tasks.compute.judgement.wording import notes, sentence
 from tests.support.recoding import KEYS, planted
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from models.messages import LOCALES
-from tasks.compute.judgement.wording import notes
+from reports.verdicts import notes
 from tasks.compute.learning.revisions import NOTE, judged_counts, revisions, told
 
 MONTHS = ["2026-08", "2026-09", "2026-10"]

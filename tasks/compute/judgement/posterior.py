@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from models.catalogue.doubts import doubts
 from tasks.compute.judgement.model import (
     Bools,
     Floats,
@@ -29,7 +30,8 @@ class Options:
     window: int = 3  # last months a dealer's level is taken over
     minimum_cases: int = 30  # fewest cases in the window to flag a dealer
     minimum_dealers: int = 15  # fewest dealers to compare at all
-    minimum_untreated: int = 15  # fewest untreated dealers to verify at all
+    #: fewest untreated dealers to verify at all
+    minimum_untreated: int = field(default_factory=lambda: doubts().untreated.dealers)
     minimum_history: int = 3  # fewest months with cases before a plan
     fdr: float = 0.10  # accepted share of false findings
     relevance: float = 0.10  # log-odds a flagged dealer is worse by at least: 1.3 points at 15 %, 0.2 points at 2 %

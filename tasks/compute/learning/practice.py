@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from models.enums import Consent, EffectVerdict
-from models.messages import DEFAULT_LOCALE, text
 
 PRACTICE_COLUMNS = [
     "reason",
@@ -45,7 +44,8 @@ def practices(looks: pd.DataFrame, consents: Mapping[str, Consent]) -> pd.DataFr
 
 
 def practice_note(table: pd.DataFrame, reason: str, measure: str, reader: str) -> Mapping[str, object]:
-    """What a plan may say to the dealer ``reader`` of where a measure worked: parameters of ``practice_sentence``.
+    """What a plan may say to the dealer ``reader`` of where a measure worked: what
+    ``reports.verdicts.practice_sentence`` needs.
 
     Empty when it worked at no other dealer. A dealer that consented comes before surer ones that did not; a dealer
     that did not is counted, never named.
@@ -59,14 +59,3 @@ def practice_note(table: pd.DataFrame, reason: str, measure: str, reader: str) -
         "dealer_id": str(best["dealer_id"]) if best["named"] else "",
         "effect": float(best["shrunk_points"]),
     }
-
-
-def practice_sentence(note: Mapping[str, object], dealer_name: str = "", locale: str = DEFAULT_LOCALE) -> str:
-    """The note in one sentence; ``dealer_name`` is used only where the dealer consented. Empty for an empty note."""
-    if not note:
-        return ""
-    named = bool(note["dealer_id"])
-    figures = {"dealers": note["dealers"], "effect": f"{float(note['effect']):.1f}"}  # type: ignore[arg-type]
-    if named:
-        return text("learning.practice.named", locale, dealer=dealer_name or note["dealer_id"], **figures)
-    return text("learning.practice.unnamed", locale, **figures)

@@ -18,7 +18,6 @@ import pandas as pd
 from scipy import stats
 
 from models.enums import EffectVerdict
-from models.messages import DEFAULT_LOCALE, text
 from tasks.compute.judgement.model import Floats
 from tasks.compute.judgement.pool import POOL_COLUMNS, paule_mandel, pool
 
@@ -68,7 +67,7 @@ def record(
     - best_chance: probability of being the best of its reason.
     - rank within the reason: 1 = proposed first, by ``attained``, then the playbook's order. With ``explore`` by one
       draw from each measure's ``attained`` (Thompson sampling), the same whenever repeated for ``cycle`` and ``seed``.
-    - because: for rank 1 the message that says why (``because``), else empty.
+    - because: for rank 1 the message that says why (``reports.verdicts.because``), else empty.
     """
     table = _with_untried(_by_main_indicator(effects), schemes)
     beliefs = _beliefs(table)
@@ -189,24 +188,3 @@ def _because(table: pd.DataFrame, *, explored: bool) -> pd.Series[str]:
         "learning.because.record",
     ]
     return pd.Series(np.select(facts, keys, "learning.because.untried"), index=table.index, dtype="str")
-
-
-def because(row: Mapping[str, object], locale: str = DEFAULT_LOCALE) -> str:
-    """Why a measure is proposed first, in one sentence; ``row`` is one of ``record``. Empty where it is not first."""
-    key = str(row.get("because") or "")
-    if not key:
-        return ""
-    figures = {name: _points(row[f"shrunk_{name}"], signed=True) for name in ("lo90", "hi90")}
-    return text(
-        key,
-        locale,
-        dealers=int(row["pooled"]),  # type: ignore[call-overload]
-        effect=_points(row["shrunk_points"], signed=True),
-        chance=round(100 * float(row["best_chance"])),  # type: ignore[arg-type]
-        **figures,
-    )
-
-
-def _points(value: object, *, signed: bool) -> str:
-    number = float(value)  # type: ignore[arg-type]
-    return "–" if np.isnan(number) else f"{number:{'+' if signed else ''}.1f}".replace("-", "−")

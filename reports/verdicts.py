@@ -1,4 +1,4 @@
-"""What was found of a measure, in one sentence a sales manager understands."""
+"""What verification found of a measure, in sentences: verdict, doubts, execution, why a measure comes first."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from models.catalogue.doubts import doubts
 from models.catalogue.indicators import indicators
 from models.messages import DEFAULT_LOCALE, text
-from tasks.compute.judgement.posterior import Options
 
 
-def sentence(effect: Mapping[str, object], locale: str = DEFAULT_LOCALE, options: Options | None = None) -> str:
+def sentence(effect: Mapping[str, object], locale: str = DEFAULT_LOCALE) -> str:
     """The verdict of one row of ``verify`` with its figures; the effect shown is the shrunk one."""
-    minimum = (options or Options()).minimum_untreated
     return text(
         str(effect["reason_key"]),
         locale,
@@ -25,7 +24,7 @@ def sentence(effect: Mapping[str, object], locale: str = DEFAULT_LOCALE, options
         cases=_count(effect.get("denominator")),
         needed=_count(effect.get("months_needed")),
         untreated=_count(effect.get("untreated")),
-        minimum=minimum,
+        minimum=doubts().untreated.dealers,
     )
 
 
@@ -46,6 +45,35 @@ def execution(effect: Mapping[str, object], locale: str = DEFAULT_LOCALE) -> lis
         "least": _points(effect.get("process_least")),
     }
     return [text(key, locale, **figures) for key in str(effect.get("execution_because") or "").split(";") if key]
+
+
+def because(row: Mapping[str, object], locale: str = DEFAULT_LOCALE) -> str:
+    """Why a measure is proposed first, in one sentence; ``row`` is one of ``measures``. Empty where it is not first."""
+    key = str(row.get("because") or "")
+    if not key:
+        return ""
+    return text(
+        key,
+        locale,
+        dealers=_count(row["pooled"]),
+        effect=_points(row["shrunk_points"], signed=True),
+        lo90=_points(row["shrunk_lo90"], signed=True),
+        hi90=_points(row["shrunk_hi90"], signed=True),
+        chance=_count(round(100 * float(row["best_chance"]))),  # type: ignore[arg-type]
+    )
+
+
+def practice_sentence(note: Mapping[str, object], dealer_name: str = "", locale: str = DEFAULT_LOCALE) -> str:
+    """Where a measure worked, by ``practice_note``; ``dealer_name`` is said only where the dealer consented.
+
+    Empty for an empty note.
+    """
+    if not note:
+        return ""
+    figures = {"dealers": note["dealers"], "effect": _points(note["effect"])}
+    if note["dealer_id"]:
+        return text("learning.practice.named", locale, dealer=dealer_name or note["dealer_id"], **figures)
+    return text("learning.practice.unnamed", locale, **figures)
 
 
 def _points(value: object, *, signed: bool = False) -> str:

@@ -169,26 +169,26 @@ def _judge(code: str, detect: Detector, records: Records) -> _Judged | NotChecke
     for number, (part, (x, n), enough) in enumerate(zip(parts, many, tested, strict=True)):
         if enough.sum() < standard.test.peers:
             continue
-        expected[number, enough], tail = _against_peers(part, x[enough], n[enough], enough, records)
-        p[number, enough] = np.minimum(tail * (part.tests or len(parts)), 1.0)
-        p[number, enough & (x < (part.least_evidence or signal.evidence))] = 1.0
-        if part.allowed is not None:
-            p[number, enough & ~part.allowed] = 1.0
-            seen[number, ~part.allowed] = 0.0
+        allowed = np.ones(dealers, bool) if part.allowed is None else part.allowed
+        asked = enough & allowed & (x >= (part.least_evidence or signal.evidence))
+        expected[number, enough], p[number, enough] = _against_peers(part, x, n, enough, asked, len(parts), records)
+        seen[number, ~allowed] = 0.0
     best = np.argmin(np.where(np.isnan(p), 2.0, p), axis=0)
     at = best, np.arange(dealers)
     return _Judged(code, parts, best, np.array([n for _, n in many])[at], seen[at], expected[at], p[at])
 
 
 def _against_peers(
-    part: Part, x: np.ndarray, n: np.ndarray, enough: np.ndarray, records: Records
+    part: Part, x: np.ndarray, n: np.ndarray, enough: np.ndarray, asked: np.ndarray, ways: int, records: Records
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Expected rows and p-value per dealer with enough rows."""
+    """Expected rows and p-value per dealer with ``enough`` rows; 1 where nothing is ``asked``: tails are costly."""
     if part.allowed is not None and not part.allowed.any():  # nobody stands out: nothing to test
-        return n * x.sum() / n.sum(), np.ones(len(x))
-    offset = np.zeros(len(x)) if part.offset is None else part.offset[enough]
-    honest = peers.learn(x, n, offset, records.standard.test)
-    return n * honest.rate(offset), honest.tail(x, n, offset)
+        return n[enough] * x[enough].sum() / n[enough].sum(), np.ones(int(enough.sum()))
+    offset = np.zeros(len(x)) if part.offset is None else part.offset
+    honest = peers.learn(x[enough], n[enough], offset[enough], records.standard.test)
+    p = np.ones(len(x))
+    p[asked] = np.minimum(honest.tail(x[asked], n[asked], offset[asked]) * (part.tests or ways), 1.0)
+    return n[enough] * honest.rate(offset[enough]), p[enough]
 
 
 def _told(code: str, outcome: _Judged | NotCheckedError) -> tuple[object, ...]:

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from rapidfuzz import fuzz, process
-from scipy.stats import poisson
+from scipy.stats import nbinom
 
 from expectations.authenticity.parts import Part
 from expectations.authenticity.records import NotCheckedError, Records
+from models.catalogue.signals import Signal
 
 Limits = Mapping[str, float]
-_DIFFER = 2.0  # how much more common than elsewhere a text may honestly be at a dealer with other customers
+_COMMON = 200  # texts from which it is learnt how much dealers differ in their use
 
 
 def copied_text(records: Records, limits: Limits) -> Iterator[Part]:
-    """Longer texts that recur at a dealer more than elsewhere; on a sample, texts like several others of the dealer.
+    """Longer texts that recur at a dealer more than elsewhere about the same; on a sample, texts like several others.
 
     Texts are compared without punctuation, spaces and case, and whatever the figures in them. Short remarks recur
     honestly and are left out.
     """
     filings = records.filings
-    text, normal = _normalised(*filings.codes("reason_text"), least_words=limits["words"])
+    text, chinese, normal = _normalised(*filings.codes("reason_text"), least_words=limits["words"])
     looked = (text >= 0) & (filings.dealer >= 0)
     if not looked.any():
         raise NotCheckedError("no_rows")
     rows = np.flatnonzero(looked)
     again = np.zeros(len(filings), bool)
-    again[rows] = _again(filings.dealer[rows], text[rows], limits)
+    about = 2 * (filings.codes("reason_code")[0] + 1) + chinese
+    standard = records.standard
+    again[rows] = _again(
+        filings.dealer[rows], text[rows], about[rows], standard["copied_text"], standard.test.spread_usual
+    )
     yield Part(filings, looked, again)
     sample, like = _near(filings.dealer[rows], text[rows], again[rows], normal, limits)
     near_looked, near = np.zeros(len(filings), bool), np.zeros(len(filings), bool)
@@ -38,29 +44,81 @@ def copied_text(records: Records, limits: Limits) -> Iterator[Part]:
     yield Part(filings, near_looked, near)
 
 
-def _normalised(code: np.ndarray, texts: pa.Array, least_words: float) -> tuple[np.ndarray, list[str]]:
-    """Per row the number of its text as compared (-1: none, or short), and those texts."""
+def _normalised(code: np.ndarray, texts: pa.Array, least_words: float) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Per row the number of its text as compared (-1: none, or short) and whether it is Chinese; those texts."""
     words = pc.count_substring_regex(texts, r"\p{Han}|[A-Za-z]+")
+    chinese = pc.match_substring_regex(texts, r"\p{Han}").to_numpy(False).astype(np.int64)
     bare = pc.replace_substring_regex(pc.utf8_lower(texts), r"[\p{P}\p{S}\s]+", "")
     bare = pc.replace_substring_regex(bare, r"\d+", "0").dictionary_encode()
     number = np.where(pc.greater_equal(words, int(least_words)).to_numpy(False), bare.indices.to_numpy(False), -1)
-    return np.append(number, -1)[code], bare.dictionary.to_pylist()
+    return np.append(number, -1)[code], np.append(chinese, 0)[code], bare.dictionary.to_pylist()
 
 
-def _again(dealer: np.ndarray, text: np.ndarray, limits: Limits) -> np.ndarray:
-    """Rows whose text the dealer uses more often than its frequency elsewhere explains.
+def _again(dealer: np.ndarray, text: np.ndarray, about: np.ndarray, signal: Signal, spread: float) -> np.ndarray:
+    """Rows whose text the dealer uses more often than others do who write ``about`` the same.
 
-    It must also make up much of what the dealer writes: a few colleagues' usual words for each reason do not.
+    A dealer that loses many deals for one reason, or whose staff write another language, repeats the phrases that
+    belong to it: copies are expected per stratum ``about`` (reason filed and language), as the other dealers use the
+    text there. Their number is negative binomial: houses differ in their phrases (``_dispersion``), and how common a
+    text is elsewhere is known no better than from the copies there. It must also make up much of what the dealer
+    writes: a few colleagues' usual words for each reason do not.
     """
-    many = int(text.max()) + 1
-    cells, cell, copies = np.unique(dealer * many + text, return_inverse=True, return_counts=True)
-    of_dealer, of_text = np.bincount(dealer), np.bincount(text, minlength=many)
-    words, own = cells % many, of_dealer[cells // many]
-    elsewhere = (of_text[words] - copies) / np.maximum(len(text) - own, 1)
-    usual = own * elsewhere * _DIFFER + 0.01
-    repeated = copies >= limits["copies"]
-    enough = copies >= limits["share"] * own
-    return (repeated & enough & (poisson.sf(copies - 1, usual) < limits["chance"]))[cell]
+    limits, many = signal.limits, int(text.max()) + 1
+    own = np.bincount(dealer)
+    cells, copies = np.unique(dealer * many + text, return_counts=True)
+    enough = (copies >= limits["copies"]) & (copies >= limits["share"] * own[cells // many])
+    striking = np.unique(cells[enough & (own[cells // many] >= signal.rows)] % many)
+    if not len(striking):
+        return np.zeros(len(text), bool)
+    common = np.argsort(np.bincount(text), kind="stable")[-_COMMON:]
+    dispersion = _dispersion(_copies(dealer, text, about, common), limits["share"] * own[:, None], spread)
+    found = _copies(dealer, text, about, striking)
+    shape = 1 / (dispersion + 1 / (found.elsewhere + 0.5))
+    usual = found.usual + 0.5 * found.weight  # half a copy more: a text nobody else has used yet is not impossible
+    chance = nbinom.sf(found.here - 1, shape, shape / (shape + usual))
+    repeated = (found.here >= limits["copies"]) & (found.here >= limits["share"] * own[:, None])
+    position = np.full(many, -1)
+    position[striking] = np.arange(len(striking))
+    flagged = repeated & (own >= signal.rows)[:, None] & (chance < limits["chance"])
+    return np.append(flagged, np.zeros((len(own), 1), bool), axis=1)[dealer, position[text]]
+
+
+@dataclass(frozen=True)
+class _Copies:
+    """Dealers x texts: copies here and elsewhere, copies usual here as others write, and how much one there weighs."""
+
+    here: np.ndarray
+    elsewhere: np.ndarray
+    usual: np.ndarray
+    weight: np.ndarray
+
+
+def _copies(dealer: np.ndarray, text: np.ndarray, about: np.ndarray, chosen: np.ndarray) -> _Copies:
+    dealers, strata, many = int(dealer.max()) + 1, int(about.max()) + 1, len(chosen)
+    rows = np.bincount(dealer * strata + about, minlength=dealers * strata).reshape(dealers, strata)
+    ratio = rows / (rows.sum(axis=0) - rows + 1)  # of the dealer's rows to all others' in the stratum
+    position = np.full(int(text.max()) + 1, -1)
+    position[chosen] = np.arange(many)
+    at = position[text]
+    dealer, about, at = dealer[at >= 0], about[at >= 0], at[at >= 0]
+    everywhere = np.bincount(at * strata + about, minlength=many * strata).reshape(many, strata)
+    cell, size = dealer * many + at, dealers * many
+    here = np.bincount(cell, minlength=size).reshape(dealers, many)
+    own = np.bincount(cell, ratio[dealer, about], minlength=size).reshape(dealers, many)
+    usual = np.maximum(ratio @ everywhere.T - own, 0.0)
+    return _Copies(here, everywhere.sum(axis=1) - here, usual, own / np.maximum(here, 1))
+
+
+def _dispersion(common: _Copies, limit: np.ndarray, spread: float) -> float:
+    """How much more than by chance dealers differ in a text's use, as variance of the ratio of seen to usual.
+
+    By moments over common texts, without those that are much of what a dealer writes: they are what is looked for.
+    At least what the standard's usual spread (of log-odds) makes.
+    """
+    usual, here = common.usual, common.here
+    honest = here < limit
+    excess = (((here - usual) ** 2 - usual) * honest).sum() / max(float((usual**2 * honest).sum()), 1e-9)
+    return max(float(np.expm1(spread**2)), float(excess))
 
 
 def _near(

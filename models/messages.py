@@ -3,7 +3,7 @@
 One TOML file per area under ``models/locales/``; a table per message with one text per locale::
 
     [mapping.missing_column]
-    zh_CN = "{file}:缺少列 {column}"
+    zh_CN = "{file}：缺少列 {column}"
     en = "{file}: column {column} is missing"
 
 A message without both texts, or whose texts use different parameters, is refused when its file is loaded,

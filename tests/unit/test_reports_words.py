@@ -6,14 +6,11 @@ import pytest
 from support.plans import problem
 
 from models.catalogue.indicators import Unit
-from models.messages import FOLDER, LOCALES, messages
+from models.messages import LOCALES
 from reports.comparing import Standing, bar, bars, standing
 from reports.figures import Comparison
 from reports.formats import Formatter
 from reports.words import Words, lower_is_better
-
-AREAS = ("plan_page", "plan_workbook", "national_page", "format", "deliver", "words", "comparing", "effects",
-         "quality_part")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -115,14 +112,3 @@ def test_an_indicator_without_cases_has_no_bar():
 
 def test_every_reason_is_better_low():
     assert lower_is_better("reason:anything")
-
-
-@pytest.mark.parametrize("area", AREAS)
-def test_chinese_texts_of_pages_use_chinese_punctuation(area):
-    assert (FOLDER / f"{area}.toml").is_file()
-    wrong = {
-        key: texts["zh_CN"]
-        for key, texts in messages().items()
-        if key.split(".")[0] == area and re.search(r"[一-鿿”}][,;:?!(]|[,;:?!)][一-鿿“]", texts["zh_CN"])
-    }
-    assert not wrong

@@ -25,6 +25,7 @@ _SPREADS = 9
 _LEARN_FROM = 400  # dealers; more do not sharpen what honest dealers look like
 _MOST_ROWS = 4_000  # a dealer's rows count at most so many: the grid is no finer, and nobody needs more to be found
 _TOP = 0.85  # counts above this quantile are censored
+_NOTHING = 1e-150  # less decides nothing, and products of denormal numbers take ten times as long
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def learn(x: np.ndarray, n: np.ndarray, offset: np.ndarray, test: PeerTest) -> P
     likelihood = np.exp(below - below.max(axis=1, keepdims=True))
     top = x > censor
     likelihood[top] = _above(censor[top], n[top], expit(logit[top]))
+    likelihood[likelihood < _NOTHING] = 0.0
     mixing, prior = _kernel(test.spread_low, test.spread_usual, test.spread_high)
     seen = np.log(np.maximum(likelihood @ mixing, 1e-300)).sum(axis=0) + prior
     posterior = np.exp(seen - seen.max())
@@ -102,4 +104,5 @@ def _kernel(low: float, usual: float, high: float) -> tuple[np.ndarray, np.ndarr
     distance = _THETA[:, None] - _ETA[None, :]
     blocks = [np.exp(-0.5 * (distance / s) ** 2) for s in spreads]
     mixing = np.concatenate([block / block.sum(axis=0) for block in blocks], axis=1)
+    mixing[mixing < _NOTHING] = 0.0
     return mixing, np.repeat(-0.5 * (spreads / usual) ** 2, len(_ETA))

@@ -9,6 +9,7 @@ A helper column has a plain name that the suites use like any other column:
 - ``lead_created_at``, ``lead_filed_at``: times of the row's lead (missing when the lead itself was set apart).
 - ``same_customer_days``: days since the same phone became a lead of the same dealer before.
 - ``filed_days``, ``reviewed_days``, ``revisited_days``: how long a step took. ``price_ratio``: quoted by list price.
+- ``unseen_days``: by how much an earlier load of the dealer's filings reached beyond this one without having it.
 - ``reason_codes_known``: whether every code of the list is one of the reason standard.
 """
 
@@ -130,6 +131,32 @@ def _filed_days(view: View) -> np.ndarray:
     return _days(filed, np.where(contact <= filed, contact, _NAT))
 
 
+def _unseen_days(view: View) -> np.ndarray:
+    """Negative when no earlier load reached that far; missing where nothing can be told.
+
+    Nothing can be told of what the dealer's first load brought, of corrections, and of a month of which the earlier
+    loads had no filing of the dealer: then the whole export came later, not the single filing.
+    """
+    days, seen = np.full(len(view.frame), np.nan), view.links.first_seen
+    if seen.empty or seen["load"].max() < 2:
+        return days
+    known = view.frame[["lead_id", "defeated_at"]].merge(seen, how="left", on=["lead_id", "defeated_at"])
+    rows = pd.DataFrame({"dealer": view.dealer, "load": known["load"].fillna(0).astype("int64")})
+    filed = view.times("defeated_at")
+    rows = rows.assign(filed=filed, month=filed.astype("datetime64[M]").astype("int64"))
+    told = rows["load"].gt(0).to_numpy() & (view.dealer < len(view.links.dealers) - 1) & ~np.isnat(filed)
+    had = rows[told & (filed <= known["reach"].to_numpy())]
+    reach = had.groupby(["dealer", "load"])["filed"].max().groupby("dealer").cummax().rename("reach").reset_index()
+    first = had.groupby(["dealer", "month"], as_index=False)["load"].min().rename(columns={"load": "first"})
+    asked = rows[told & rows["load"].gt(1).to_numpy()].reset_index(names="row").sort_values("load")
+    asked = pd.merge_asof(asked, reach.sort_values("load"), on="load", by="dealer", allow_exact_matches=False)
+    asked = asked.merge(first, how="left", on=["dealer", "month"])
+    beyond = asked["reach"].to_numpy() - until(asked["filed"].to_numpy())
+    usable = (beyond < np.timedelta64(0)) | (asked["first"] < asked["load"]).to_numpy()
+    days[asked["row"].to_numpy()[usable]] = beyond[usable] / DAY
+    return days
+
+
 def _reviewed_days(view: View) -> np.ndarray:
     return _days(view.times("reviewed_at"), view.times("defeated_at"))
 
@@ -167,11 +194,15 @@ HELPERS: Mapping[str, tuple[tuple[str, ...], Helper]] = {
     "status_times": (("status", "ordered_at", "defeated_at"), _status_times),
     "same_customer_days": (("phone_key", "dealer_id", "created_at"), _same_customer_days),
     "filed_days": (("lead_id", "defeated_at"), _filed_days),
+    "unseen_days": (("lead_id", "defeated_at"), _unseen_days),
     "reviewed_days": (("defeated_at", "reviewed_at"), _reviewed_days),
     "revisited_days": (("lead_id", "called_at"), _revisited_days),
     "price_ratio": (("quoted_price", "list_price"), _price_ratio),
     "reason_codes_known": (("reason_codes",), _reason_codes_known),
 }
+
+#: Why a helper column can be empty though the columns it is made of are not: the note ``quality.note.<why>``.
+UNKNOWN: Mapping[str, str] = {"unseen_days": "first_load"}
 
 
 def helper(view: View, name: str) -> pd.Series | None:

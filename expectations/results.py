@@ -27,7 +27,7 @@ _SAID = ("rule", "column", "severity", "action", "dimension", "owner")
 class Judged:
     """One expectation over one table: its declaration, the verdict and, where it failed, the rows.
 
-    ``note`` says why it was not checked (``absent``, ``all_null``, ``empty``); ``rows`` are positions of failing rows;
+    ``note`` says why it was not checked (of the messages ``quality.note``); ``rows`` are positions of failing rows;
     ``checked`` and ``failed`` count per dealer (position in ``CheckResult.dealers``), None when not checked or when
     the expectation is about the table as a whole.
     """

@@ -28,13 +28,15 @@ class CheckContext:
 
     ``absent``: fields the source declares it does not have, by table; ``waiting_leads``: dealers of the leads (by id)
     that were set apart when they were read, so that what hangs on them waits too; ``month``: the month (YYYY-MM) to
-    compare with those before, none when empty.
+    compare with those before, none when empty; ``first_seen``: which load first brought each filing (lead_id,
+    defeated_at, load from 1 or 0 where unknown, reach of that load's data), none when nothing is known of loads.
     """
 
     as_of: datetime
     absent: Mapping[str, frozenset[str]] = field(default_factory=dict)
     waiting_leads: Mapping[str, str] = field(default_factory=dict)
     month: str = ""
+    first_seen: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def run_suites(frames: Mapping[str, pd.DataFrame], context: CheckContext) -> CheckResult:
@@ -45,7 +47,7 @@ def run_suites(frames: Mapping[str, pd.DataFrame], context: CheckContext) -> Che
     """
     reach = standard.reach_of_data(frames)
     horizon = max(context.as_of, reach) if reach else context.as_of
-    links = Links(standard.standard_until(horizon), pd.Index([UNASSIGNED], dtype="str"))
+    links = Links(standard.standard_until(horizon), pd.Index([UNASSIGNED], dtype="str"), first_seen=context.first_seen)
     checked: dict[str, TableCheck] = {}
     for table in suites.TABLES:
         if table not in frames:
@@ -131,7 +133,11 @@ def _why_not(expectation: Any, view: View, cells: pd.DataFrame, context: CheckCo
     if presence and expectation.meta["rule"] == "missing_required" and "phone_key" not in columns:
         return ""
     nothing = any(column in cells and cells[column].isna().all() for column in columns)
-    return "all_null" if nothing else ""
+    return (
+        next((helpers.UNKNOWN[column] for column in columns if column in helpers.UNKNOWN), "all_null")
+        if nothing
+        else ""
+    )
 
 
 def _judged(expectation: Any, verdict: Verdict, cells: pd.DataFrame, note: str) -> Judged:

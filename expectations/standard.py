@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.catalogue.contract import TIME_KINDS, contract
+from models.catalogue.deadlines import deadlines
 from models.catalogue.filter_rules import Limits as Deadlines
 from models.catalogue.filter_rules import filter_rules
 from models.catalogue.merging import laid_over
@@ -88,6 +89,7 @@ class Standard:
     horizon: datetime
     reasons: tuple[str, ...]
     deadlines: Deadlines  # what "in time" means, the same as for the indicators of execution
+    filing_days: int  # how many days after a defeat it is filed at the latest
 
     @property
     def earliest(self) -> datetime:
@@ -107,7 +109,8 @@ class Standard:
 
 def standard_until(horizon: datetime, folder: Path | None = None) -> Standard:
     """The standard up to ``horizon``; ``folder`` may hold an OEM's own standards. Raises CatalogueError."""
-    return Standard(limits(folder), horizon, tuple(sorted(valid_codes(folder))), filter_rules(folder).limits)
+    in_time, filing = filter_rules(folder).limits, deadlines(folder).filing
+    return Standard(limits(folder), horizon, tuple(sorted(valid_codes(folder))), in_time, filing.within_days)
 
 
 def _midnight(day: date) -> datetime:

@@ -98,6 +98,7 @@ def defeats(suite: Suite, standard: Standard) -> None:
     suite.words("unknown_code", "destination")
     suite.among("unknown_reason", "reason_code", standard.reasons)
     suite.between("filed_late", "filed_days", shown="defeated_at", max_value=deadlines.filed_within_days)
+    suite.between("late_filing", "unseen_days", shown="defeated_at", max_value=standard.filing_days)
     suite.between("reviewed_late", "reviewed_days", shown="reviewed_at", max_value=deadlines.reviewed_within_days)
 
 

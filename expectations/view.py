@@ -58,6 +58,7 @@ class Links:
     dealers: pd.Index
     leads: Leads | None = None
     filings: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"lead_id": [], "defeated_at": []}))
+    first_seen: pd.DataFrame = field(default_factory=pd.DataFrame)  # which load first brought each filing
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from models.messages import text
 from models.workspace import Workspace
 from tasks.compute.frames import Notice
 from tasks.ingest import LAYER as RECEIVED
-from tasks.ingest import absent_fields, received_counts, received_problems, usable
+from tasks.ingest import absent_fields, received_counts, received_problems, seen_filings, usable
 from tasks.lake import Lake
 
 ACCEPTED = "accepted"
@@ -121,7 +121,7 @@ def check(workspace: Workspace, cycle: Cycle) -> CheckReport:
         apart={table: frame[~good[table]].reset_index(drop=True) for table, frame in received.items()},
         through={table: frame[good[table]] for table, frame in received.items() if table not in suites.TABLES},
     )
-    context = CheckContext(cycle.as_of, absent_fields(lake), reading.waiting_leads, cycle.name)
+    context = CheckContext(cycle.as_of, absent_fields(lake), reading.waiting_leads, cycle.name, seen_filings(lake))
     result = run_suites({table: frame[good[table]] for table, frame in received.items()}, context)
     report = assess(cycle, result, reading, gate_limits(workspace))
     for table in received:

@@ -19,13 +19,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from expectations.standard import reach_of_data
 from models.catalogue.contract import FILE_COLUMN, PROVENANCE, ROW_COLUMN, Table, contract
 from models.enums import Severity
 from models.errors import UserError
 from models.mapping import SourceMapping
 from models.workspace import Workspace
 from tasks.compute.corrections import REPLACEMENT_DTYPES, active, contents, superseded
-from tasks.compute.folding import RECEIVED, REPEATED, REPLACED, UNASSIGNED, Folded, count_fates, fold
+from tasks.compute.first_seen import FIRST_SEEN_DTYPES, first_seen
+from tasks.compute.folding import RECEIVED, REPEATED, REPLACED, Folded, count_fates, fold
 from tasks.compute.frames import (
     PROBLEM_DTYPES,
     FileOutcome,
@@ -35,28 +37,15 @@ from tasks.compute.frames import (
     lake_dtypes,
 )
 from tasks.compute.mapping.inputs import InputAccount
+from tasks.compute.row_counts import COUNT_DTYPES, FATES, RowsLostError, assert_none_lost, row_counts
 from tasks.compute.values import Typing, type_table
 from tasks.lake import Lake
 from tasks.sources import Delivery, contract_sources, digests, read_contract_table, read_mapped
 
 LAYER = "received"
-COUNT_DTYPES = {
-    "table": "str",
-    "source_file": "str",
-    "dealer_id": "str",
-    "rows": "int64",
-    RECEIVED: "int64",
-    REPEATED: "int64",
-    REPLACED: "int64",
-    "unreadable": "int64",
-}
-_FATES = (RECEIVED, REPEATED, REPLACED, "unreadable")
+FILINGS = "defeats"
 _VERSION = "2"  # raise when the same bytes would be typed or folded differently
 _AT_FOLDING = (REPEATED, "ambiguous_id")
-
-
-class RowsLostError(Exception):
-    """Rows in and rows accounted for differ: a defect of ours, nothing may be concluded."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +147,11 @@ def row_digests(lake: Lake, table: Table, rows: pd.DataFrame) -> pd.Series[Any]:
 def replacements(lake: Lake, table: str) -> pd.DataFrame:
     """Which rows corrections have replaced, columns as in ``compute.corrections.REPLACEMENT_DTYPES``."""
     return lake.attached(LAYER, table, "replacements", REPLACEMENT_DTYPES)
+
+
+def seen_filings(lake: Lake) -> pd.DataFrame:
+    """Which load first brought each filing, columns as in ``compute.first_seen.FIRST_SEEN_DTYPES``."""
+    return lake.attached(LAYER, FILINGS, "first_seen", FIRST_SEEN_DTYPES)
 
 
 def receive_corrections(workspace: Workspace, table: Table, rows: pd.DataFrame, replaced: pd.DataFrame) -> TableAccount:
@@ -274,13 +268,16 @@ class _Receiver:
         problems = _surviving(
             folded.frame, join_problems([old.problems, found, delivery.problems, folded.problems, others]), table
         )
-        counts = _counts(table, old.counts, folded.counts, ragged)
-        _assert_none_lost(table, counts, rows_read, ragged)
+        counts = row_counts(table, old.counts, folded.counts, ragged)
+        assert_none_lost(table, counts, rows_read, ragged)
+        frames = {"problems": problems, "counts": counts, "replacements": active(folded.frame, known)}
+        if table.name == FILINGS:
+            frames["first_seen"] = first_seen(seen_filings(self.lake), folded.frame, reach_of_data({FILINGS: typed}))
         months = self.lake.replace(
             LAYER,
             table.name,
             folded.frame,
-            frames={"problems": problems, "counts": counts, "replacements": active(folded.frame, known)},
+            frames=frames,
             notes={
                 "how": self.how,
                 "files": [*kept, *fresh],
@@ -330,7 +327,7 @@ class _Receiver:
                 quarantined=int(quarantined.get(file, 0)),
                 error=errors.pop(str(file), None),
             )
-            for file, line in counts.groupby("source_file")[["rows", *_FATES]].sum().iterrows()
+            for file, line in counts.groupby("source_file")[["rows", *FATES]].sum().iterrows()
         ]
         files += [FileAccount(table=table, file=file, error=error) for file, error in errors.items()]
         return TableAccount(table, tuple(files), tuple(months))
@@ -368,30 +365,3 @@ def _surviving(frame: pd.DataFrame, problems: pd.DataFrame, table: Table) -> pd.
     places = pd.MultiIndex.from_arrays([problems["source_file"], problems["row_number"].astype("int64")])
     here = frame[[*PROVENANCE]][frame[ROW_COLUMN].isin(problems["row_number"].astype("int64").unique())]
     return problems[trace | places.isin(pd.MultiIndex.from_frame(here))].reset_index(drop=True)
-
-
-def _counts(table: Table, old: pd.DataFrame, folded: pd.DataFrame, ragged: pd.DataFrame) -> pd.DataFrame:
-    """All rows ever delivered per file and dealer, and their fates now; what was dropped before stays dropped."""
-    key = ["source_file", "dealer_id"]
-    now = folded.rename(columns={FILE_COLUMN: "source_file"}).assign(unreadable=0)
-    unread = ragged.groupby("source_file").size().rename("unreadable").reset_index()
-    unread = unread.assign(dealer_id=UNASSIGNED, rows=unread["unreadable"], **dict.fromkeys(_FATES[:3], 0))
-    before = old.assign(rows=old["rows"] - old[RECEIVED], **{RECEIVED: 0})  # what was received then is folded again now
-    parts = [part[[*key, "rows", *_FATES]] for part in (before, now, unread) if len(part)]
-    if not parts:
-        return empty_frame(COUNT_DTYPES)
-    summed = pd.concat(parts, ignore_index=True).groupby(key, as_index=False).sum()
-    return summed.assign(table=table.name)[list(COUNT_DTYPES)].astype(COUNT_DTYPES)
-
-
-def _assert_none_lost(table: Table, counts: pd.DataFrame, rows_read: pd.Series, ragged: pd.DataFrame) -> None:
-    """Every row read is counted under its file, and has exactly one fate."""
-    per_file = counts.groupby("source_file")[["rows", *_FATES]].sum()
-    unread = ragged.groupby("source_file").size()
-    for file in rows_read.index.union(unread.index):
-        came = int(rows_read.get(file, 0)) + int(unread.get(file, 0))
-        if came != per_file["rows"].get(file, 0):
-            raise RowsLostError(f"{table.name}: {file} has {came} rows, {per_file['rows'].get(file, 0)} are counted")
-    wrong = per_file[per_file["rows"] != per_file[[*_FATES]].sum(axis=1)]
-    if len(wrong):
-        raise RowsLostError(f"{table.name}: the fates of the rows of {', '.join(wrong.index)} do not add up")

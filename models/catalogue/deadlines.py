@@ -65,12 +65,19 @@ class KeyPointDeadline(_Part):
     days: int = Field(ge=0, le=365)
 
 
+class FilingDeadline(_Part):
+    """How many days after a defeat it is filed at the latest."""
+
+    within_days: int = Field(ge=0, le=365)
+
+
 class Deadlines(_Part):
     """All deadlines of the process."""
 
     plan: dict[Awaited, PlanDeadline]
     escalation: Escalation
     verification: Verification
+    filing: FilingDeadline
     key_points: dict[Step, KeyPointDeadline]
 
     @model_validator(mode="after")

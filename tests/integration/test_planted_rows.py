@@ -1,4 +1,7 @@
-"""Every bad row of the sample is found by its rule, row by row, as the list of truth says; without dirt none is."""
+"""Every bad row of the sample is found by its rule, row by row, as the list of truth says; without dirt none is.
+
+Filings exported late are found when the months come one load after the other; one load of all of them tells nothing.
+"""
 
 import pandas as pd
 import pytest
@@ -9,19 +12,29 @@ from models.workspace import Workspace
 from tasks.check import check
 from tasks.compute.simulation.dirt import KINDS, LATE
 from tasks.ingest import ingest
-from tasks.sample import write_sample
+from tasks.sample import Sample, file_name, write_sample
 
 MONTH = "2026-01"
+LATER = ("2026-02", "2026-03")
 PLACE = ["table", "source_file", "row_number"]
+
+
+def load(workspace, folder, month=MONTH):
+    """One load of everything in the folder, and the check of its last month."""
+    ingest(workspace, folder)
+    end = (pd.Timestamp(month) + pd.offsets.MonthEnd()).to_pydatetime()
+    return check(workspace, Cycle(month, end.replace(hour=23, minute=59)))
+
+
+def made(folder):
+    workspace = Workspace.open(folder / "workspace")
+    workspace.create()
+    return workspace
 
 
 def judged(folder, dirt):
     write_sample(folder / "in", 20, 1, 11, end_month=MONTH, dirt=dirt, fakery=0.0)
-    workspace = Workspace.open(folder / "workspace")
-    workspace.create()
-    ingest(workspace, folder / "in")
-    end = (pd.Timestamp(MONTH) + pd.offsets.MonthEnd()).to_pydatetime()
-    return check(workspace, Cycle(MONTH, end.replace(hour=23, minute=59)))
+    return load(made(folder), folder / "in")
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +88,53 @@ def test_without_dirt_the_rules_are_silent(dirty, clean):
     assert not found & set(truth["rule"]), clean.rejected["rule"].value_counts()
     fates = pd.DataFrame([vars(fate) for fate in clean.fates])
     assert fates[["quarantined", "held", "duplicates"]].to_numpy().sum() == 0
+
+
+@pytest.fixture(scope="module")
+def monthly(tmp_path_factory):
+    """Three months loaded one after the other, with dirt; the truth of all, the folder and the last check."""
+    folder = tmp_path_factory.mktemp("monthly")
+    write_sample(folder / "in", 20, 1, 11, end_month=MONTH, dirt=0.05, fakery=0.0)
+    workspace = made(folder)
+    load(workspace, folder / "in")
+    for month in LATER:
+        Sample.open(folder / "in").write_month(month)
+        report = load(workspace, folder / "in", month)
+    truth = pd.read_csv(folder / "in" / "truth" / "dirty.csv", keep_default_na=False)
+    return folder / "in", truth.rename(columns={"file": "source_file"}), report
+
+
+def filed_at(folder, month):
+    """The filings of a month's file that anybody can date, by dealer."""
+    filed = pd.read_csv(folder / file_name("defeats", month), encoding="gb18030", parse_dates=["defeated_at"])
+    leads = pd.concat([pd.read_csv(file, usecols=["lead_id", "dealer_id"]) for file in folder.glob("leads_*.csv")])
+    return filed.merge(leads.drop_duplicates("lead_id"), on="lead_id").dropna(subset=["defeated_at"])
+
+
+def test_filings_exported_late_are_found_month_by_month(monthly):
+    folder, truth, report = monthly
+    late = truth[(truth["type"] == LATE) & truth["month"].isin(LATER)]
+    spoilt = truth.loc[(truth["type"] != LATE) & (truth["table"] == "defeats"), PLACE]
+    late = late[~late.set_index(PLACE).index.isin(spoilt.set_index(PLACE).index)]
+    found = set(report.rejected.loc[report.rejected["rule"] == LATE, PLACE].itertuples(index=False, name=None))
+    proven = set()
+    for month, before in zip(LATER, (MONTH, *LATER), strict=False):
+        reach = filed_at(folder, before).groupby("dealer_id")["defeated_at"].max()
+        rows = late[late["month"] == month].merge(
+            filed_at(folder, month), left_on=["row_key", "dealer_id"], right_on=["lead_id", "dealer_id"]
+        )
+        beyond = rows["dealer_id"].map(reach) - rows["defeated_at"] > pd.Timedelta(days=3)
+        proven |= set(rows.loc[beyond, PLACE].itertuples(index=False, name=None))
+    assert len(proven) > 15
+    assert len(proven) >= 0.9 * len(late), "hardly any dealer is too quiet to tell"
+    assert proven - found == set()
+    everything = truth.loc[truth["type"] == LATE, PLACE].itertuples(index=False, name=None)
+    assert found <= set(everything), "nobody is told of a filing that was not late"
+
+
+def test_one_load_of_all_months_tells_no_late_filing(monthly, tmp_path):
+    folder, _, _ = monthly
+    report = load(made(tmp_path), folder, LATER[-1])
+    assert LATE not in set(report.rejected["rule"])
+    asked = report.expectations.set_index("id").loc["defeats.late_filing.defeated_at"]
+    assert (asked["outcome"], asked["note"]) == ("not_checked", "first_load")

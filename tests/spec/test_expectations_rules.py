@@ -10,7 +10,7 @@ from expectations.standard import standard_until
 from expectations.suites import TABLES, declared
 
 # Rules about several rows together, tried one by one below.
-TOGETHER = {"duplicate_id", "same_customer_again", "held_with_lead", "empty_table", "no_rows"}
+TOGETHER = {"duplicate_id", "same_customer_again", "held_with_lead", "empty_table", "no_rows", "late_filing"}
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from models.catalogue.deadlines import deadlines
 from tasks.compute.simulation.draws import Array, Draws, Ints
 
 #: one row per planted row: ``row_number`` counts data rows of ``file`` from 1, ``column`` is empty for whole rows,
 #: ``severity`` is what domain.md section 14 says becomes of it (quarantine, warn, duplicate), ``rule`` must find it
 MARK_COLUMNS = ("month", "table", "row_number", "row_key", "dealer_id", "type", "column", "severity", "rule")
 
-#: share of ``late`` filings is drawn with the filings themselves; they are listed here with the others. No rule finds
-#: them: nothing in a file says when it was exported
+#: which filings are exported a month late is drawn with the filings themselves; those beyond the deadline are listed
+#: here with the others. A load of the months before must have come first: within one load nothing tells them apart
 LATE = "late_filing"
 
 _Spoil = Callable[[pd.DataFrame, Ints, np.random.Generator], None]
@@ -259,9 +260,14 @@ def soil(
 
 
 def late_marks(defeats: pd.DataFrame, truth: pd.DataFrame, month_name: str) -> pd.DataFrame:
-    """The filings exported a month late, as marks; ``truth`` has the rows of ``defeats`` in their order."""
-    rows = np.flatnonzero(truth["late"].to_numpy(bool))
-    marks = _marks(defeats, rows, rows + 1, Dirt(LATE, "defeats", "defeated_at", _same, severity="warn", rule=""))
+    """The filings exported with the month after them, past the deadline, as marks.
+
+    ``truth`` has the rows of ``defeats`` in their order.
+    """
+    due = defeats["defeated_at"] + pd.Timedelta(days=deadlines().filing.within_days)
+    late = truth["late"].to_numpy(bool) & (due < pd.Timestamp(month_name)).to_numpy(bool)
+    rows = np.flatnonzero(late)
+    marks = _marks(defeats, rows, rows + 1, Dirt(LATE, "defeats", "defeated_at", _same, severity="warn"))
     return marks.assign(dealer_id=truth["dealer_id"].iloc[rows].to_numpy(), month=month_name)[list(MARK_COLUMNS)]
 
 

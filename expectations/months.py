@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from expectations import masks
+from expectations.columns import ByMonth, Months
 from expectations.declare import Suite
 from expectations.native import Verdict, judge
 from expectations.problems import shown
@@ -68,23 +69,19 @@ class Past:
         return list(range(int(before.min()), 0)) if before.size else []
 
     @cached_property
-    def places(self) -> dict[int, np.ndarray]:
-        """The positions of each month's rows: those compared with, and the month asked about (0)."""
-        return {month: np.flatnonzero(self.number == month) for month in (*self.months, 0)}
+    def parts(self) -> Months:
+        """The rows of the months compared with and, last, of the month asked about."""
+        return Months.of(self.number, -len(self.months), 0)
 
-    @cached_property
+    @property
     def rows(self) -> np.ndarray:
         """Rows of each past month; a month without any counts as none."""
-        return np.array([self.places[month].size for month in self.months])
+        return self.parts.rows[:-1]
 
-    def now(self, column: str) -> pd.Series:
-        """The column's cells of the month asked about."""
-        return self.view.frame[column].take(self.places[0])
-
-    def before(self, column: str) -> list[pd.Series]:
-        """The column's cells of each past month that has rows."""
-        cells = self.view.frame[column]
-        return [cells.take(self.places[month]) for month in self.months if self.places[month].size]
+    @property
+    def now(self) -> np.ndarray:
+        """The positions of the rows of the month asked about."""
+        return self.parts.last
 
 
 def against_months(view: View, month: str, as_of: datetime, absent: frozenset[str], dealers: int) -> list[Judged]:
@@ -117,12 +114,9 @@ def _table_and_columns(past: Past, absent: frozenset[str]) -> Iterator[Judged]:
     suite = Suite(past.view.table)
     low, high = usual(past.rows, past.limits.spreads, _rows_least(past))
     suite.rows_between(ROWS, int(np.floor(low)), int(np.ceil(high)))
-    cells: dict[str, pd.Series] = {}
     for name, kind in _comparable(past, absent).items():
-        _column(suite, past, name, kind)
-        cells[name] = past.now(name)
-    frame = pd.DataFrame(cells, index=past.view.frame.index.take(past.places[0]))
-    frame = _thin(frame, suite.expectations)
+        _column(suite, past, name, kind, ByMonth.of(past.view.frame[name], past.parts))
+    frame = _thin(past, suite.expectations)
     for expectation, verdict in zip(suite.expectations, judge(past.view.table, frame, suite.expectations), strict=True):
         yield _answered(past, expectation, verdict, frame)
 
@@ -133,7 +127,7 @@ def _comparable(past: Past, absent: frozenset[str]) -> dict[str, str]:
     left_out = {*table.key, table.month_of, *absent} | {
         name for name in table.fields if f"{table.name}.{name}" in past.limits.ripening
     }
-    fields = table.fields.items() if past.places[0].size else ()
+    fields = table.fields.items() if past.now.size else ()
     return {
         name: field.kind
         for name, field in fields
@@ -153,71 +147,67 @@ def usual(values: np.ndarray, spreads: float, least: float) -> tuple[float, floa
     return median - width, median + width
 
 
-def _column(suite: Suite, past: Past, name: str, kind: str) -> None:
+def _column(suite: Suite, past: Past, name: str, kind: str, column: ByMonth) -> None:
     """The expectations about one column: only those its past months have enough filled cells for."""
-    limits = past.limits
-    now, before = past.now(name), past.before(name)
-    shares = np.array([cells.notna().mean() for cells in before])
-    if len(before) < limits.at_least or not shares.any():
+    limits, there = past.limits, past.rows > 0
+    shares = column.filled[:-1][there] / past.rows[there]
+    if shares.size < limits.at_least or not shares.any():
         return
-    filled = int(now.notna().sum())
+    filled = int(column.filled[-1])
     if not filled and (shares > 0).all():
         suite.filled(STILL_FILLED, name, min_value=0.0, strict_min=True)
         return
     median = float(np.median(shares))
-    chance = limits.spreads * float(np.sqrt(median * (1 - median) / len(now)))
+    chance = limits.spreads * float(np.sqrt(median * (1 - median) / past.now.size))
     low, high = usual(shares, limits.spreads, max(limits.filled_move, chance))
     suite.filled(FILLED, name, min_value=max(low, 0.0), max_value=min(high, 1.0))
-    enough = [cells.dropna() for cells in before if cells.notna().sum() >= limits.column_rows]
+    enough = list(column.enough(limits.column_rows))
     if filled < limits.column_rows or len(enough) < limits.at_least:
         return
-    if kind in _NUMBERS:
-        suite.median(MEDIAN, name, *_median_bounds(now.dropna(), enough, limits, step=float(kind != "money")))
-    if (kind in _NUMBERS or isinstance(now.dtype, pd.StringDtype)) and all(cells.nunique() > 1 for cells in enough):
+    if kind in _NUMBERS and column.numeric:
+        suite.median(MEDIAN, name, *_median_bounds(column.of_month(-1), enough, limits, step=float(kind != "money")))
+    numbers_or_words = (kind in _NUMBERS and column.numeric) or column.words is not None
+    if numbers_or_words and all(cells.min() != cells.max() for cells in enough):
         suite.varied(VARIED, name)
-    if isinstance(now.dtype, pd.StringDtype) and not _identifies(name, kind):
-        _words(suite, past, name, now, before)
+    if column.words is not None and not _identifies(name, kind):
+        _words(suite, past, name, column)
 
 
 def _identifies(name: str, kind: str) -> bool:
     return kind in ("free_text", "reason_list") or name.endswith("_id") or name in ("name", "reviewed_by")
 
 
-def _median_bounds(now: pd.Series, before: list[pd.Series], limits: MonthLimits, step: float) -> tuple[float, float]:
+def _median_bounds(now: np.ndarray, before: list[np.ndarray], limits: MonthLimits, step: float) -> tuple[float, float]:
     """``step``: how far the median of counts and marks jumps when a single row changes."""
-    medians = np.array([float(cells.median()) for cells in before])
-    within = _ROBUST * float((now - now.median()).abs().median())
-    chance = limits.spreads * _MEDIAN_ERROR * within / float(np.sqrt(len(now)))
+    medians = np.array([float(np.median(cells)) for cells in before])
+    within = _ROBUST * float(np.median(np.abs(now - np.median(now))))
+    chance = limits.spreads * _MEDIAN_ERROR * within / float(np.sqrt(now.size))
     return usual(medians, limits.spreads, max(limits.median_move * abs(float(np.median(medians))), chance, step))
 
 
-def _words(suite: Suite, past: Past, name: str, now: pd.Series, before: list[pd.Series]) -> None:
-    known = {word for cells in before for word in cells.dropna().unique()}
-    if len(known) <= past.limits.words_at_most:
-        counts = now.value_counts()
-        rare = counts.index[counts < past.limits.word_rows]
-        suite.known_words(WORDS, name, sorted(known | set(rare)))
+def _words(suite: Suite, past: Past, name: str, column: ByMonth) -> None:
+    begins = past.parts.bounds[-2]
+    known = column.counts(0, begins) > 0
+    if int(known.sum()) <= past.limits.words_at_most:
+        counts = column.counts(begins, past.parts.bounds[-1])
+        rare = (counts > 0) & (counts < past.limits.word_rows)
+        suite.known_words(WORDS, name, sorted(column.words[known | rare]))
 
 
-def _thin(frame: pd.DataFrame, asked: list[Any]) -> pd.DataFrame:
-    """Words as categories and nullable numbers as floats, as ``View.thin`` makes them."""
-    kinds = {column: frame[column].dtype for each in asked for column in masks.columns_used(each)}
-    return pd.DataFrame(
-        {
-            column: frame[column].astype("float64")
-            if isinstance(kind, pd.Int64Dtype | pd.BooleanDtype)
-            else frame[column].astype("category")
-            if isinstance(kind, pd.StringDtype)
-            else frame[column]
-            for column, kind in kinds.items()
-        },
-        index=frame.index,
-    )
+def _thin(past: Past, asked: list[Any]) -> pd.DataFrame:
+    """The cells of the month: words as categories and nullable numbers as floats, as ``View.thin`` makes them."""
+    cells = {}
+    for column in dict.fromkeys(column for each in asked for column in masks.columns_used(each)):
+        values = past.view.frame[column].take(past.now)
+        if isinstance(values.dtype, pd.Int64Dtype | pd.BooleanDtype):
+            values = values.astype("float64")
+        cells[column] = values.astype("category") if isinstance(values.dtype, pd.StringDtype) else values
+    return pd.DataFrame(cells, index=past.view.frame.index.take(past.now))
 
 
 def _answered(past: Past, expectation: Any, verdict: Verdict, frame: pd.DataFrame) -> Judged:
     """The verdict beside our own answer, with what a person needs to understand it."""
-    rows = int(past.places[0].size)
+    rows = int(past.now.size)
     if verdict.outcome is CheckOutcome.ERROR:
         return _judged(expectation, verdict)
     value = masks.observed(expectation, frame)

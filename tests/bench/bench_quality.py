@@ -1,8 +1,9 @@
 """Time and memory of the quality check: 1,000,000 leads x 41 columns, 1,000 dealers (docs/benchmarks.md, "Quality").
 
-Run as ``python tests/bench/bench_quality.py [--rows N] [--stock]``. Everything is made here from a seed, every figure
-comes from one run on one machine: compare the ratios, not the seconds. ``--stock`` also times Great Expectations as it
-comes (COMPLETE with index columns, on the whole frame), which takes minutes.
+Run as ``python tests/bench/bench_quality.py [--rows N] [--stock] [--no-guards]``. Everything is made here from a seed,
+every figure comes from one run on one machine: compare the ratios, not the seconds. ``--stock`` also times Great
+Expectations as it comes (COMPLETE with index columns, on the whole frame), which takes minutes. The last month is
+compared with the eleven before (``expectations.months``) unless ``--no-guards`` is given; that is timed apart as well.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ import pandas as pd
 
 from expectations import suites
 from expectations.declare import great_expectations
+from expectations.months import against_months
 from expectations.runner import CheckContext, CheckResult, run_suites
 from expectations.standard import standard_until
+from expectations.view import UNASSIGNED, Links, View
 from models.catalogue.contract import contract
 
 DEALERS = 1_000
 COLUMNS = 41
 AS_OF = datetime(2026, 1, 1)
+MONTH = "2025-12"
 START = np.datetime64("2025-01-01", "us")
 MINUTE = np.timedelta64(1, "m")
 TIMES = ("first_contact_at", "visited_at", "test_drive_at", "quoted_at")
@@ -211,7 +215,17 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def measure(rows: int, bad: float, with_stock: bool) -> float:
+def guards(dealer_list: pd.DataFrame, frame: pd.DataFrame) -> list[Any]:
+    """The month against those before, alone; the view's codes of dealers are made before and not counted."""
+    ids = pd.Index([*dealer_list["dealer_id"], UNASSIGNED], dtype="str")
+    view = View("leads", frame, Links(standard_until(AS_OF), ids))
+    view.dealer  # noqa: B018
+    wall, cpu, judged = best(lambda: against_months(view, MONTH, AS_OF, frozenset(), len(ids)))
+    print(f"  of that the months' guards    {wall:6.2f} s wall {cpu:6.2f} s CPU  ({len(judged)} expectations)")
+    return judged
+
+
+def measure(rows: int, bad: float, with_stock: bool, with_guards: bool) -> float:
     """Print the figures of one share of bad rows; returns the CPU seconds of our check."""
     dealer_list, frame = dealers(), leads(rows, bad)
     great_expectations()
@@ -222,7 +236,8 @@ def measure(rows: int, bad: float, with_stock: bool) -> float:
     )
 
     def check() -> CheckResult:
-        result = run_suites({"dealers": dealer_list, "leads": frame}, CheckContext(AS_OF))
+        month = MONTH if with_guards else ""
+        result = run_suites({"dealers": dealer_list, "leads": frame}, CheckContext(AS_OF, month=month))
         result.per_dealer()
         return result
 
@@ -231,6 +246,8 @@ def measure(rows: int, bad: float, with_stock: bool) -> float:
     many = int((judged["table"] == "leads").sum())
     print(f"  suites + masks + counts       {wall:6.2f} s wall {ours:6.2f} s CPU  ({many} expectations)")
     print(f"  = {ours / plain_cpu:.1f} x plain; peak {peak():.2f} GB")
+    if with_guards:
+        guards(dealer_list, frame)
     wall, cpu, problems = timed(result.problems)
     print(f"  problems frame                {wall:6.2f} s wall {cpu:6.2f} s CPU  ({len(problems):,} rows)")
     wall, cpu, _ = timed(result.tables["leads"].accepted)
@@ -248,11 +265,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=int, default=1_000_000)
     options.add_argument("--stock", action="store_true", help="also time stock Great Expectations (minutes)")
+    options.add_argument("--no-guards", action="store_true", help="do not compare the month with those before")
     asked = options.parse_args()
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh, max_tasks_per_child=1) as pool:
-        few = pool.submit(measure, asked.rows, 0.01, asked.stock).result()
-        many = pool.submit(measure, asked.rows, 0.10, False).result()
+        few = pool.submit(measure, asked.rows, 0.01, asked.stock, not asked.no_guards).result()
+        many = pool.submit(measure, asked.rows, 0.10, False, not asked.no_guards).result()
     print(f"10 % bad costs {many / few:.2f} x 1 % bad")
 
 

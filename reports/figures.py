@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from models.enums import Gate, PlanState
+from reports.verification_figures import DealerVerification
 
 #: Month, rate here, rate beside it.
 Trend = tuple[tuple[str, float | None, float | None], ...]
@@ -117,5 +118,5 @@ class DealerFigures:
     reasons: tuple[tuple[str, int, int], ...] = ()  # code, defeats with it as used, as declared; largest first
     quality: Quality = field(default_factory=Quality)
     trend: Trend = ()
-    effects: tuple[Mapping[str, object], ...] = ()  # rows of tasks.compute.judgement.verify
+    verification: DealerVerification = field(default_factory=DealerVerification)
     earlier: Mapping[str, EarlierMeasure] = field(default_factory=dict)  # by measure id

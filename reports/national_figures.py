@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from models.enums import DefeatVerdict, Destination, EffectVerdict, Gate, Role
+from models.enums import DefeatVerdict, Destination, Gate, Role
 from models.lifecycle import Action
 from models.schemas import Plan
 from reports.commentary import CommentaryFacts
 from reports.figures import Figure, Trend
+from reports.verification_figures import LoopFigures
 
 
 @dataclass(frozen=True)
 class RegionFigures:
-    """A region's line: leads closed, won and close rate in the cycle's month, and the month before."""
+    """A region's line: leads closed, won and close rate in the cycle's month, and the month before.
+
+    ``link`` leads to its analysis from the overview, empty when it has none.
+    """
 
     region_id: str
     name: str
@@ -22,6 +26,7 @@ class RegionFigures:
     won: int
     close_rate: float | None
     previous: float | None
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,19 +65,6 @@ class LatePlan:
 
 
 @dataclass(frozen=True)
-class MeasureRecord:
-    """What a measure did over all dealers that carried it out; effects in percentage points."""
-
-    measure: str
-    dealers: int
-    executed: int
-    effect_points: float | None
-    lo90: float | None
-    hi90: float | None
-    verdict: EffectVerdict
-
-
-@dataclass(frozen=True)
 class Failure:
     """A dealer that could not be served, and the message that says why."""
 
@@ -94,9 +86,7 @@ class NationalFigures:
     regions: Sequence[RegionFigures]
     dealers: Sequence[DealerFacts]
     competitors: Sequence[CompetitorFigures]
-    effects: Mapping[EffectVerdict, int]
-    not_executed: int
-    record: Sequence[MeasureRecord]
+    loop: LoopFigures
     late: Sequence[LatePlan]
     rows: Sequence[tuple[str, int, int, int, int, int]]  # table, in, accepted, quarantined, held, duplicate
     unassigned: int  # rows of no known dealer

@@ -9,14 +9,15 @@ from models.catalogue.commentary import commentary_rules
 from models.catalogue.contract import contract
 from models.catalogue.indicators import indicators
 from models.catalogue.reasons import catalogue
-from models.enums import DefeatVerdict, Destination, EffectVerdict, Gate, PlanKind
+from models.enums import DefeatVerdict, Destination, Gate, PlanKind
 from models.facts import Cycle
 from models.messages import text
 from models.schemas import Plan
 from reports.commentary import commentary
 from reports.figures import Trend
+from reports.loop_part import LoopPart, loop_part
 from reports.national_figures import DealerFacts, NationalFigures, RegionFigures
-from reports.plan_page import WITH_MEASURES, Tile
+from reports.plan_page import HELD_BACK, WITH_MEASURES, Tile
 from reports.words import Words
 
 SHOWN = ("close_rate", "defeat_rate_filed", "defeat_rate_filtered", "lead_to_visit", "visit_to_test_drive")
@@ -80,8 +81,7 @@ class NationalPage:
     commentary: tuple[str, ...]
     commentary_note: str
     trend: Trend
-    effects: Table
-    record: Table
+    loop: LoopPart
     late: Table
     late_more: str
     verdicts: tuple[ShareBar, ...]
@@ -151,31 +151,10 @@ class _Builder:
             for label, count in counts
         )
 
-    def effects(self) -> Table:
-        if not any(self.figures.effects.values()) and not self.figures.not_executed:
-            return ()
-        counts = ((one.label(self.locale), self.figures.effects.get(one, 0)) for one in EffectVerdict)
-        every = (*counts, (self.t("effects.not_executed"), self.figures.not_executed))
-        return tuple((label, self.f.number(count)) for label, count in every)
-
-    def record(self) -> Table:
-        return tuple(
-            (
-                self.words.measure(one.measure),
-                self.f.number(one.dealers),
-                self.f.number(one.executed),
-                text(
-                    "comparing.gap",
-                    self.locale,
-                    gap=self.f.points(one.effect_points),
-                    interval=self.f.interval(one.lo90, one.hi90),
-                )
-                if one.effect_points is not None
-                else "–",
-                one.verdict.label(self.locale),
-            )
-            for one in self.figures.record
-        )
+    def loop(self) -> LoopPart:
+        links = {one.plan.dealer_id: one.link for one in self.figures.dealers}
+        regions = {one.region_id: (one.name, one.link) for one in self.figures.regions}
+        return loop_part(self.figures.loop, self.words, links, regions)
 
     def late(self) -> Table:
         worst = sorted(self.figures.late, key=lambda one: (-one.days, one.plan.plan_id))[:MOST_LATE]
@@ -264,6 +243,8 @@ class _Builder:
             return self.words.problem(plan.problems[0])
         if plan.kind is PlanKind.DATA:
             return self.t("dealers.data")
+        if plan.note == HELD_BACK:
+            return self.t("dealers.held_back", problem=self.words.problem(plan.problems[0]))
         if plan.problems:
             return self.t("dealers.under_way", problem=self.words.problem(plan.problems[0]))
         if plan.not_fixable:
@@ -308,8 +289,7 @@ def national_page(cycle: Cycle, figures: NationalFigures, locale: str) -> Nation
         commentary=tuple(commentary(figures.commentary, locale)),
         commentary_note=text("commentary.note", locale, q=f"{commentary_rules().q_value:g}"),
         trend=figures.trend,
-        effects=page.effects(),
-        record=page.record(),
+        loop=page.loop(),
         late=page.late(),
         late_more=t("late.more", count=left) if left > 0 else "",
         verdicts=page.shares([(one.label(locale), figures.verdicts.get(one, 0)) for one in DefeatVerdict]),

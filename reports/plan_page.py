@@ -16,14 +16,15 @@ from models.enums import PlanKind
 from models.messages import text
 from models.schemas import Plan
 from reports.comparing import Bar, Standing, bars, evidence, standing, sureness
-from reports.effects import effect_sentence
 from reports.figures import Comparison, DealerFigures, Trend
 from reports.plan_problems import ProblemView, ProblemWords
 from reports.quality_part import QualityView, quality_view
+from reports.verification_words import LookView, look_views
 from reports.words import Words
 
 FUNNEL = ("lead_to_visit", "visit_to_test_drive", "test_drive_to_order", "close_rate")
 WITH_MEASURES = (PlanKind.RECTIFY, PlanKind.COACHING)
+HELD_BACK = "plan_note.held_back"
 MOST_STRENGTHS = 4
 EXPORTS = ("defeats", "indicators", "reasons", "rejected", "plans")
 
@@ -80,7 +81,7 @@ class PlanPage:
     reasons: tuple[ReasonRow, ...]
     filter_note: str
     not_fixable: tuple[str, ...]
-    effects: tuple[str, ...]
+    looks: tuple[LookView, ...]  # at earlier measures
     trend: Trend
     basis: str
     commands: tuple[str, ...]
@@ -134,6 +135,8 @@ class _Builder:
         if self.plan.kind is PlanKind.DATA:
             return (self.t("next.data", limit=self.f.number(self.figures.quality.limit)),)
         if self.plan.kind is PlanKind.KEEP:
+            if self.plan.note == HELD_BACK:
+                return (self.t("next.held_back"),)
             return (self.t("next.under_way" if self.plan.problems else "next.keep"),)
         days = deadlines().plan
         return (
@@ -185,18 +188,13 @@ class _Builder:
             )
         return tuple(rows)
 
-    def effects(self) -> tuple[str, ...]:
-        earlier = self.figures.earlier
-        return tuple(
-            effect_sentence(effect, earlier.get(str(effect["measure_id"])), self.words)
-            for effect in self.figures.effects
-        )
-
     def commands(self) -> tuple[str, ...]:
         cycle, dealer = self.plan.cycle, shlex.quote(self.plan.dealer_id)
         return tuple(f"rematch export {what} --cycle {cycle} --dealer {dealer} --out {what}.csv" for what in EXPORTS)
 
     def problems_title(self) -> str:
+        if self.plan.note == HELD_BACK:
+            return self.t("problems.held_back")
         return self.t("problems.title" if self.plan.kind in WITH_MEASURES else "problems.under_way")
 
 
@@ -238,7 +236,7 @@ def plan_page(plan: Plan, figures: DealerFigures, locale: str) -> PlanPage:
         reasons=page.reasons(),
         filter_note=page.filter_note(),
         not_fixable=problems.not_fixable(plan.not_fixable),
-        effects=page.effects(),
+        looks=look_views(figures.verification, page.words),
         trend=figures.trend,
         basis=page.t(
             "basis.text",

@@ -13,12 +13,16 @@ from models.messages import has, text
 from models.schemas import Measure, Plan
 from reports.comparing import Bar, bars, evidence
 from reports.figures import Comparison, DealerFigures
+from reports.verification_words import proposal
 from reports.words import Words, unit
 
 
 @dataclass(frozen=True)
 class MeasureView:
-    """A measure as the dealer reads it; ``registered`` is what was fixed at approval, empty before."""
+    """A measure as the dealer reads it.
+
+    ``because``: why it is proposed and where it worked; ``registered``: what was fixed at approval, empty before.
+    """
 
     measure_id: str
     title: str
@@ -28,6 +32,7 @@ class MeasureView:
     evidence: str
     goal: str
     check: str
+    because: tuple[str, ...]
     registered: str
     code: str
 
@@ -88,7 +93,7 @@ class ProblemWords:
         """One problem; ``served_by`` is the number of the problem its reason's measures stand with."""
         reason = catalogue()[problem.reason]
         own = [measure for measure in self.plan.measures if measure.reason == problem.reason]
-        measures = tuple(self.measure(one) for one in own) if number == served_by else ()
+        measures = tuple(self.measure(one, leading=one is own[0]) for one in own) if number == served_by else ()
         numerator, denominator = self.words.counted(problem.indicator)
         return ProblemView(
             number=number,
@@ -146,8 +151,8 @@ class ProblemWords:
             if one.open and one.reason == problem.reason
         )
 
-    def measure(self, measure: Measure) -> MeasureView:
-        """A measure of the plan."""
+    def measure(self, measure: Measure, *, leading: bool) -> MeasureView:
+        """A measure of the plan; ``leading``: the first of its reason."""
         standard = playbook().measures.get(measure.measure)
         kind = unit(measure.indicator)
         if measure.verify_after_months is None:
@@ -169,6 +174,7 @@ class ProblemWords:
                 target=self.f.value(measure.target, kind),
             ),
             check=check,
+            because=proposal(self.figures.verification, measure, leading=leading, words=self.words),
             registered=self.registered(measure),
             code=f"{measure.measure} · {measure.indicator}",
         )

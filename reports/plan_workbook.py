@@ -72,7 +72,7 @@ class _Plan:
         for problem in page.problems:
             self.problem(sheet, problem)
         self.part(sheet, self.p("not_fixable.title"), page.not_fixable)
-        self.part(sheet, self.p("effects.title"), page.effects)
+        self.looks(sheet)
         if page.compared:
             self.part(sheet, self.p("strengths.title"), page.strengths or (self.p("strengths.none"),))
         self.part(sheet, self.p("basis.title"), (page.basis,))
@@ -85,6 +85,17 @@ class _Plan:
         sheet.line(title, "part")
         for number, line in enumerate(rows, 1):
             sheet.line(f"{number}. {line}" if numbered else line)
+
+    def looks(self, sheet: Sheet) -> None:
+        """What earlier measures did."""
+        if not self.page.looks:
+            return
+        sheet.gap()
+        sheet.line(self.p("effects.title"), "part")
+        for look in self.page.looks:
+            sheet.cells((look.title, look.sentence, look.badge), ("strong", "cell", "strong"))
+            for name, said in look.lines:
+                sheet.cells((name, said))
 
     def problem(self, sheet: Sheet, problem: ProblemView) -> None:
         sheet.line(f"{problem.number}. {problem.title}", "lead")
@@ -99,6 +110,7 @@ class _Plan:
         for measure in problem.measures:
             steps = [f"{number}. {step}" for number, step in enumerate(measure.steps, 1)]
             checks = [self.t("plan.goal", goal=measure.goal), self.t("plan.check", check=measure.check)]
+            checks += [self.t("plan.because", because=one) for one in measure.because]
             if measure.evidence:
                 checks.append(self.t("plan.evidence", evidence=measure.evidence))
             if measure.registered:

@@ -58,6 +58,11 @@ def nation_link(locale: str) -> str:
     return f"{FOLDER}/{page_name(NATION, locale)}"
 
 
+def region_link(region_id: str, locale: str) -> str:
+    """The address of a region's analysis, from the cycle's folder of pages."""
+    return quote(f"{FOLDER}/{page_name(_named(Kind.REGION, region_id), locale)}")
+
+
 def _pages(
     analysis: AnalysisFigures,
     nation: ScopeFigures,
@@ -112,7 +117,11 @@ def _dealers(analysis: AnalysisFigures, region: ScopeFigures, dealers: set[str],
 
 
 def _stem(figures: ScopeFigures) -> str:
-    return f"{figures.kind}-{folder_name(figures.scope_id)}"
+    return _named(figures.kind, figures.scope_id)
+
+
+def _named(kind: Kind, scope_id: str) -> str:
+    return f"{kind}-{folder_name(scope_id)}"
 
 
 def _name(key: str, locale: str) -> str:

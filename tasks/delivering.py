@@ -18,7 +18,7 @@ from reports.plan_page import plan_page
 from reports.plan_workbook import plan_workbook
 from tasks.analysis_figures import AnalysisFigures
 from tasks.analysis_pages import STEM as ANALYSIS
-from tasks.analysis_pages import dealer_page, nation_link, write_analyses
+from tasks.analysis_pages import dealer_page, nation_link, region_link, write_analyses
 from tasks.figures import CycleFigures
 from tasks.folders import folder_name
 from tasks.job import DealerFailure, Job, Outcome
@@ -82,9 +82,8 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
     failures, failed = tuple(first.values()), set(first)
     plans = ledger.plans(Database.of(job.workspace), job.cycle.name)
     figures = CycleFigures(job)
-    analyses = write_analyses(
-        job, AnalysisFigures.of(figures), [one.dealer_id for one in plans if one.dealer_id not in failed]
-    )
+    analysis = AnalysisFigures.of(figures)
+    analyses = write_analyses(job, analysis, [one.dealer_id for one in plans if one.dealer_id not in failed])
     feedback = write_page(job)
     said = tuple(Failure(failure.dealer_id, failure.key, failure.params) for failure in failures)
     for locale in LOCALES:
@@ -93,7 +92,8 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
             for plan in plans
             if plan.dealer_id not in failed
         }
-        page = national_page(job.cycle, figures.nation(plans, addresses, said), locale)
+        regions = {region: region_link(region, locale) for region in analysis.regions}
+        page = national_page(job.cycle, figures.nation(plans, addresses, said, regions), locale)
         docs = docs_path(job, locale)
         quality = docs.relative_to(job.pages).as_posix() if docs.is_file() else ""
         beside = {"quality": quality, "analysis": nation_link(locale), "product": page_name(PRODUCT, locale)}

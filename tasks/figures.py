@@ -12,7 +12,7 @@ import pandas as pd
 from models import ledger
 from models.catalogue.deadlines import deadlines
 from models.database import Database
-from models.enums import DefeatVerdict, Destination, EffectVerdict, Gate, Severity
+from models.enums import DefeatVerdict, Destination, Gate, Severity
 from models.lifecycle import overdue
 from models.schemas import Plan
 from reports.figures import Comparison, DealerFigures, EarlierMeasure, Figure, Loss, Quality, RejectedRow, Trend
@@ -21,7 +21,6 @@ from reports.national_figures import (
     DealerFacts,
     Failure,
     LatePlan,
-    MeasureRecord,
     NationalFigures,
     RegionFigures,
 )
@@ -33,6 +32,7 @@ from tasks.compute.planning import UNDER_WAY
 from tasks.job import Job
 from tasks.planning import months_back
 from tasks.sums import indicator_sums
+from tasks.verification_figures import VerificationFigures
 
 MOST_REASONS = 8
 MOST_ROWS = 40  # failing rows in one dealer's plan workbook; its correction workbook has them all
@@ -174,9 +174,9 @@ class CycleFigures:
         return self._rates("close_rate")
 
     @cached_property
-    def _effects(self) -> dict[str, list[dict[str, object]]]:
-        frame = self.job.results.read("effects")
-        return {str(dealer): part.to_dict("records") for dealer, part in frame.groupby("dealer_id")}
+    def verification(self) -> VerificationFigures:
+        """What became of earlier measures, and whether the loop works."""
+        return VerificationFigures(self.job, self.dealers["name"], self._earlier_plans)
 
     @cached_property
     def _earlier_plans(self) -> tuple[Plan, ...]:
@@ -217,7 +217,7 @@ class CycleFigures:
             reasons=self._reasons.get(("dealer", dealer_id), ())[:MOST_REASONS],
             quality=self._quality(dealer_id),
             trend=self._trend(self._rates("close_rate", dealer_id), self._nation_close),
-            effects=tuple(self._effects.get(dealer_id, ())),
+            verification=self.verification.dealer(dealer_id),
             earlier=self._earlier.get(dealer_id, {}),
         )
 
@@ -254,7 +254,7 @@ class CycleFigures:
             rejected_total=len(rows),
         )
 
-    def _regions(self) -> list[RegionFigures]:
+    def _regions(self, links: Mapping[str, str]) -> list[RegionFigures]:
         names = self.dealers.drop_duplicates("region_id").set_index("region_id")["region_name"]
         found = []
         for (scope, region), figures in sorted(self._indicators.items()):
@@ -262,7 +262,7 @@ class CycleFigures:
             if scope == "region" and close is not None:
                 name = _word(names.get(region)) or region
                 counts = int(close.denominator or 0), int(close.numerator or 0)
-                found.append(RegionFigures(region, name, *counts, close.value, close.previous))
+                found.append(RegionFigures(region, name, *counts, close.value, close.previous, links.get(region, "")))
         return found
 
     def _competitors(self) -> list[CompetitorFigures]:
@@ -277,21 +277,6 @@ class CycleFigures:
             for row in self.job.results.read("competitors").itertuples()
         ]
 
-    def _record(self) -> list[MeasureRecord]:
-        frame = self.job.results.read("measures").sort_values(["executed", "measure"], ascending=[False, True])
-        return [
-            MeasureRecord(
-                str(row.measure),
-                int(row.dealers),
-                int(row.executed),
-                _number(row.effect_points),
-                _number(row.lo90),
-                _number(row.hi90),
-                EffectVerdict(row.verdict),
-            )
-            for row in frame.itertuples()
-        ]
-
     def _late(self, plans: Iterable[Plan]) -> list[LatePlan]:
         """Plans past a deadline at ``as_of``, of this cycle and of earlier ones."""
         db, standard = Database.of(self.job.workspace), deadlines()
@@ -304,13 +289,17 @@ class CycleFigures:
         return found
 
     def nation(
-        self, plans: tuple[Plan, ...], links: Mapping[str, str], failures: tuple[Failure, ...]
+        self,
+        plans: tuple[Plan, ...],
+        links: Mapping[str, str],
+        failures: tuple[Failure, ...],
+        regions: Mapping[str, str],
     ) -> NationalFigures:
-        """What the overview shows; ``links`` lead from it to the dealers' pages, a dealer without one has none."""
+        """What the overview shows; ``links`` lead from it to the dealers' pages, ``regions`` to the regions' analyses.
+
+        A dealer or region without a page has none.
+        """
         verdicts, destinations = (self.defeats[name].value_counts() for name in ("verdict", "destination"))
-        effects = self.job.results.read("effects", ["verdict", "executed"])
-        idle = effects["executed"].eq(False).fillna(False).astype(bool)
-        judged = effects.loc[~idle, "verdict"].value_counts()
         account = self.job.results.read("account")
         stray = self._scores.get(UNASSIGNED, {})
         return NationalFigures(
@@ -320,12 +309,10 @@ class CycleFigures:
             verdicts={word: int(verdicts.get(word.value, 0)) for word in DefeatVerdict},
             destinations={word: int(destinations.get(word.value, 0)) for word in Destination},
             reasons=self._reasons.get(("nation", "all"), ()),
-            regions=self._regions(),
+            regions=self._regions(regions),
             dealers=[self._facts(plan, links.get(plan.dealer_id, "")) for plan in plans],
             competitors=self._competitors(),
-            effects={word: int(judged.get(word.value, 0)) for word in EffectVerdict},
-            not_executed=int(idle.sum()),
-            record=self._record(),
+            loop=self.verification.nation(plans),
             late=self._late(plans),
             rows=[
                 (str(r.table), int(r.rows), int(r.accepted), int(r.quarantined), int(r.held), int(r.duplicates))

@@ -22,6 +22,10 @@ from tasks import delivering
 from tasks.compute.defeat_filter import DTYPES
 from tasks.compute.frames import lake_dtypes
 from tasks.compute.judgement.verify import EFFECT_COLUMNS
+from tasks.compute.learning.check import CHECK_COLUMNS
+from tasks.compute.learning.following import FOLLOW_COLUMNS
+from tasks.compute.learning.practice import PRACTICE_COLUMNS
+from tasks.compute.learning.record import RECORD_COLUMNS
 from tasks.job import Job
 from tasks.results import Results
 
@@ -217,17 +221,56 @@ def _figures(job):
     rival = {"series": "骋远A6", "competitor_brand": SCRIPT, "defeats": 9, "defeats_previous": None,
              "top_reasons": "product_power;price_too_high"}  # fmt: skip
     job.results.write("competitors", pd.DataFrame([rival, rival | {"competitor_brand": None, "top_reasons": None}]))
+    _verification(job)
+
+
+def _verification(job):
     looks = {
         "dealer_id": UNDER_WAY, "plan_id": f"{EARLIER.name}-{UNDER_WAY}", "measure_id": f"{EARLIER.name}-{UNDER_WAY}-1",
         "measure": "first_hour_response", "reason": "process_follow_up", "months": 3, "executed": True,
         "denominator": 140, "effect_points": 2.4, "lo90": -1.1, "hi90": 5.9, "target_points": 3.0, "months_needed": 6,
+        "shrunk_points": 1.9, "indicator": "close_rate", "execution": "partly",
+        "process_indicator": "first_response_in_1h",
+        "execution_because": "judge.execution.reported;judge.execution.process_in_part", "process_points": 8.0,
+        "process_lo90": 3.1, "process_hi90": 12.9, "process_least": 15.0, "notes": "judge.note.mix_moved",
         "untreated": 20, "verdict": "not_enough_evidence", "reason_key": "judge.verdict.not_enough_evidence",
     }  # fmt: skip
     columns = list(dict.fromkeys([*EFFECT_COLUMNS, *looks]))
     job.results.write("effects", pd.DataFrame([looks]).reindex(columns=columns))
-    record = {"measure": "first_hour_response", "dealers": 3, "executed": 2, "effect_points": 1.8, "lo90": 0.4,
-              "hi90": 3.2, "verdict": "effective"}  # fmt: skip
-    job.results.write("measures", pd.DataFrame([record]))
+    same = "process_follow_up"
+    first = {"reason": same, "measure": "first_hour_response", "dealers": 3, "executed": 2, "pooled": 2, "shared": 0,
+             "basis": "executed", "indicator": "close_rate", "effect_points": 1.8, "lo90": 0.4, "hi90": 3.2,
+             "verdict": "effective", "shrunk_points": 1.5, "shrunk_lo90": 0.2, "shrunk_hi90": 2.8, "best_chance": 0.7,
+             "rank": 1, "because": "learning.because.record"}  # fmt: skip
+    other = dict.fromkeys(first) | {"reason": "process_no_test_drive", "measure": "test_drive_for_every_visit",
+             "dealers": 0, "executed": 0, "pooled": 0, "basis": "", "verdict": "not_enough_evidence", "rank": 1,
+             "best_chance": 1.0, "because": "learning.because.only"}  # fmt: skip
+    columns = list(dict.fromkeys([*RECORD_COLUMNS, *first]))
+    job.results.write("measures", pd.DataFrame([first, other]).reindex(columns=columns))
+    follow = {"plan_id": looks["plan_id"], "measure_id": looks["measure_id"], "dealer_id": UNDER_WAY,
+              "region_id": "R1", "measure": looks["measure"], "reason": same, "verdict": looks["verdict"],
+              "step": "extend", "owner": "dealer", "due_on": pd.Timestamp("2026-11-30"), "consent": False,
+              "next_measure": ""}  # fmt: skip
+    visit = follow | {"step": "worse", "owner": "region", "dealer_id": KEEP, "measure_id": "2026-08-D004-1",
+                      "region_id": "R2", "next_measure": "lead_alarm"}  # fmt: skip
+    job.results.write("follow_ups", pd.DataFrame([follow, visit]).reindex(columns=FOLLOW_COLUMNS))
+    nothing = float("nan")
+    checks = [
+        ("aa_false", 0.05, 0.01, 0.16, 0.045, 20, "as_expected"), ("placebo_z", 0.97, 0.8, 1.2, 1.0, 40, "as_expected"),
+        ("inconclusive", 1.0, 0.2, 1.0, nothing, 1, "for_information"),
+        ("programme_network", 0.4, -0.1, 0.9, 0.0, 9, "not_sure"),
+        ("close_rate_with", 18.4, nothing, nothing, nothing, 3000, "for_information"),
+        ("close_rate_without", 18.0, 17.5, 18.5, nothing, 3000, "not_sure"),
+        ("extra_deals", 12.0, -3.0, 27.0, 0.0, 3000, "not_sure"),
+        *((name, nothing, nothing, nothing, nothing, 0, "no_hours")
+          for name in ("hours_per_closed_plan", "hours_per_extra_deal", "cost_per_extra_deal")),
+    ]  # fmt: skip
+    rows = [[*row[:-1], f"learning.verdict.{row[-1]}"] for row in checks]
+    job.results.write("self_checks", pd.DataFrame(rows, columns=CHECK_COLUMNS))
+    worked = {"reason": same, "measure": "first_hour_response", "indicator": "close_rate", "plan_id": "2026-08-D004",
+              "measure_id": "2026-08-D004-1", "dealer_id": KEEP, "months": 3, "shrunk_points": 2.6, "lo90": 0.9,
+              "hi90": 4.6, "consent": "given", "named": True}  # fmt: skip
+    job.results.write("practices", pd.DataFrame([worked], columns=PRACTICE_COLUMNS))
 
 
 def _quality(job):

@@ -13,7 +13,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from expectations.view import View
 
 
 @dataclass(frozen=True)
@@ -46,52 +47,54 @@ class Months:
 class ByMonth:
     """The cells of one column, month by month.
 
-    ``cells``: figures, or codes of ``words``, as float with NaN where empty; only presence (1.0) for other columns.
+    ``cells``: figures (NaN where empty), codes of ``words`` (-1 where empty), or only whether there is one.
     """
 
     months: Months
     cells: np.ndarray
-    words: pd.Index | None = None
-    numeric: bool = False
+    words: pa.Array | None = None
 
     @classmethod
-    def of(cls, values: pd.Series, months: Months) -> ByMonth:
-        """The column ``values`` by ``months``."""
+    def of(cls, view: View, column: str, months: Months) -> ByMonth:
+        """The column of a table by ``months``."""
+        values = view.frame[column]
         kind = values.dtype
         if isinstance(kind, pd.StringDtype):
-            encoded = pc.dictionary_encode(_whole(values))
-            codes = encoded.indices.cast(pa.float64()).to_numpy(zero_copy_only=False)
-            return cls(months, codes[months.order], pd.Index(encoded.dictionary.to_pandas(), dtype="str"))
+            codes, words = view.codes(column)
+            return cls(months, codes[months.order], words)
         if isinstance(kind, pd.Int64Dtype) or kind.kind == "f":
-            return cls(months, values.to_numpy("float64", na_value=np.nan)[months.order], numeric=True)
-        there = values.notna().to_numpy()[months.order]
-        return cls(months, np.where(there, 1.0, np.nan))
+            return cls(months, values.to_numpy("float64", na_value=np.nan)[months.order])
+        return cls(months, values.notna().to_numpy()[months.order])
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the cells are figures."""
+        return self.cells.dtype.kind == "f"
+
+    @cached_property
+    def there(self) -> np.ndarray:
+        """Which cells are filled."""
+        if self.words is not None:
+            return self.cells >= 0
+        return ~np.isnan(self.cells) if self.numeric else self.cells
 
     @cached_property
     def filled(self) -> np.ndarray:
         """How many cells of each month are filled."""
-        until = np.concatenate([[0], np.cumsum(~np.isnan(self.cells))])
-        return np.diff(until[self.months.bounds])
+        spans = zip(self.months.bounds[:-1], self.months.bounds[1:], strict=True)
+        return np.array([np.count_nonzero(self.there[start:end]) for start, end in spans])
 
     def of_month(self, at: int) -> np.ndarray:
         """The filled cells of the month at this place (-1: the last one)."""
-        start, end = self.months.bounds[:-1][at], self.months.bounds[1:][at]
-        cells = self.cells[start:end]
-        return cells if self.filled[at] == end - start else cells[~np.isnan(cells)]
-
-    def counts(self, start: int, end: int) -> np.ndarray:
-        """How often each of ``words`` occurs between two places in ``months.order``."""
-        cells = self.cells[start:end]
-        return np.bincount(
-            cells[~np.isnan(cells)].astype(np.int64), minlength=0 if self.words is None else len(self.words)
-        )
+        span = slice(self.months.bounds[:-1][at], self.months.bounds[1:][at])
+        cells = self.cells[span]
+        return cells if self.filled[at] == cells.size else cells[self.there[span]]
 
     def enough(self, least: int) -> Iterator[np.ndarray]:
         """The filled cells of each month but the last that has at least so many."""
         for at in np.flatnonzero(self.filled[:-1] >= least):
             yield self.of_month(int(at))
 
-
-def _whole(values: pd.Series) -> pa.Array:
-    array = pa.array(values, from_pandas=True)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    def counts(self, start: int, end: int) -> np.ndarray:
+        """How often each of ``words`` occurs between two places in ``months.order``."""
+        return np.bincount(self.cells[start:end] + 1, minlength=len(self.words) + 1)[1:]

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from expectations import masks
 from expectations.columns import ByMonth, Months
@@ -115,7 +116,7 @@ def _table_and_columns(past: Past, absent: frozenset[str]) -> Iterator[Judged]:
     low, high = usual(past.rows, past.limits.spreads, _rows_least(past))
     suite.rows_between(ROWS, int(np.floor(low)), int(np.ceil(high)))
     for name, kind in _comparable(past, absent).items():
-        _column(suite, past, name, kind, ByMonth.of(past.view.frame[name], past.parts))
+        _column(suite, past, name, kind, ByMonth.of(past.view, name, past.parts))
     frame = _thin(past, suite.expectations)
     for expectation, verdict in zip(suite.expectations, judge(past.view.table, frame, suite.expectations), strict=True):
         yield _answered(past, expectation, verdict, frame)
@@ -191,18 +192,30 @@ def _words(suite: Suite, past: Past, name: str, column: ByMonth) -> None:
     if int(known.sum()) <= past.limits.words_at_most:
         counts = column.counts(begins, past.parts.bounds[-1])
         rare = (counts > 0) & (counts < past.limits.word_rows)
-        suite.known_words(WORDS, name, sorted(column.words[known | rare]))
+        suite.known_words(WORDS, name, sorted(column.words.filter(pa.array(known | rare)).to_pylist()))
 
 
 def _thin(past: Past, asked: list[Any]) -> pd.DataFrame:
     """The cells of the month: words as categories and nullable numbers as floats, as ``View.thin`` makes them."""
     cells = {}
     for column in dict.fromkeys(column for each in asked for column in masks.columns_used(each)):
+        kind = past.view.frame[column].dtype
+        if isinstance(kind, pd.StringDtype):
+            cells[column] = _words_of(past, column)
+            continue
         values = past.view.frame[column].take(past.now)
-        if isinstance(values.dtype, pd.Int64Dtype | pd.BooleanDtype):
-            values = values.astype("float64")
-        cells[column] = values.astype("category") if isinstance(values.dtype, pd.StringDtype) else values
+        cells[column] = values.astype("float64") if isinstance(kind, pd.Int64Dtype | pd.BooleanDtype) else values
     return pd.DataFrame(cells, index=past.view.frame.index.take(past.now))
+
+
+def _words_of(past: Past, column: str) -> pd.Categorical:
+    """The column's words in the month, out of the codes made already."""
+    codes, words = past.view.codes(column)
+    codes = codes[past.now]
+    used = np.flatnonzero(np.bincount(codes + 1, minlength=len(words) + 1)[1:])
+    place = np.full(len(words) + 1, -1)
+    place[used] = np.arange(used.size)
+    return pd.Categorical.from_codes(place[codes], pd.Index(words.take(pa.array(used)).to_pandas(), dtype="str"))
 
 
 def _answered(past: Past, expectation: Any, verdict: Verdict, frame: pd.DataFrame) -> Judged:

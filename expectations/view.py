@@ -68,13 +68,22 @@ class View:
     table: str
     frame: pd.DataFrame
     links: Links
+    _codes: dict[str, tuple[np.ndarray, pa.Array]] = field(default_factory=dict)
     _numbers: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def codes(self, column: str) -> tuple[np.ndarray, pa.Array]:
+        """A text column as codes (int32, -1 where missing) and the texts they stand for; made once."""
+        if column not in self._codes:
+            encoded = pc.dictionary_encode(_one_chunk(self.frame[column]))
+            codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+            self._codes[column] = codes, encoded.dictionary
+        return self._codes[column]
 
     def numbers(self, column: str) -> np.ndarray:
         """A text column as numbers that are equal where the texts are, NaN where missing; made once."""
         if column not in self._numbers:
-            codes = pc.dictionary_encode(_one_chunk(self.frame[column])).indices
-            self._numbers[column] = codes.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            codes, _ = self.codes(column)
+            self._numbers[column] = np.where(codes < 0, np.nan, codes)
         return self._numbers[column]
 
     def thin(self, column: str, as_words: bool) -> pd.Series:

@@ -31,13 +31,13 @@ def first_seen(before: pd.DataFrame, filings: pd.DataFrame, reach: datetime | No
     ``filings``: all rows of ``defeats`` as folded now; ``reach``: how far the data of this load reach. A filing whose
     time was changed (its lead had one that is no longer there) is as old as the one it replaced.
     """
-    keys = filings.loc[filings["lead_id"].notna(), [*KEY, FILE_COLUMN]].drop_duplicates([*KEY])
-    place = pd.MultiIndex.from_frame(keys[[*KEY]])
-    known = pd.MultiIndex.from_frame(before[[*KEY]])
-    fresh = keys[~place.isin(known)].reset_index(drop=True)
+    keys = filings.loc[filings["lead_id"].notna(), [*KEY, FILE_COLUMN]]
+    known, came = _numbers(before, keys)
+    new = ~np.isin(came, known) & ~pd.Series(came).duplicated().to_numpy()
+    fresh = keys[new].reset_index(drop=True)
     if fresh.empty:
         return before
-    gone = before[~known.isin(place)].sort_values("load").drop_duplicates("lead_id").set_index("lead_id")
+    gone = before[~np.isin(known, came)].sort_values("load").drop_duplicates("lead_id").set_index("lead_id")
     moved = fresh["lead_id"].isin(gone.index).to_numpy()
     load = np.where(fresh[FILE_COLUMN].str.startswith(FOLDER), 0, before["load"].max() + 1 if len(before) else 1)
     reached = pd.Series(pd.NaT if reach is None else reach, index=fresh.index, dtype="datetime64[us]")
@@ -46,3 +46,11 @@ def first_seen(before: pd.DataFrame, filings: pd.DataFrame, reach: datetime | No
     fresh["reach"] = np.where(moved, earlier["reach"].to_numpy(), reached.where(load > 0).to_numpy())
     parts = [part for part in (before, fresh[list(FIRST_SEEN_DTYPES)]) if len(part)]
     return pd.concat(parts, ignore_index=True).astype(dict(FIRST_SEEN_DTYPES))
+
+
+def _numbers(*frames: pd.DataFrame) -> list[np.ndarray]:
+    """The keys of the frames as numbers that are equal where the keys are."""
+    whole = pd.concat([frame[[*KEY]] for frame in frames], ignore_index=True)
+    lead, _ = pd.factorize(whole["lead_id"])
+    moment, moments = pd.factorize(whole["defeated_at"].to_numpy("datetime64[us]").astype("int64"))
+    return np.split(lead * (len(moments) + 1) + moment, np.cumsum([len(frame) for frame in frames])[:-1])

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from models.catalogue.competitors import Competitor
+from models.catalogue.playbook import ArgumentCard
 from models.enums import EffectVerdict, PlanKind
 
 
@@ -104,3 +106,15 @@ class Effect:
     months_needed: int | None
     numerator: int
     denominator: int
+
+
+@dataclass(frozen=True)
+class ChosenCard:
+    """An argument card, the flow it answers, and how many defeats of that flow had the reason."""
+
+    series: str
+    brand: str  # empty: a brand nobody noted
+    reason: str
+    defeats: int
+    card: ArgumentCard
+    competitors: tuple[Competitor, ...]

@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from models.enums import DefeatVerdict, Gate
+from models.facts import ChosenCard
+from models.notes import Note as Interview
+from reports.commentary import CommentaryFacts
 from reports.figures import Comparison
 
 
@@ -258,6 +261,9 @@ class ScopeFigures:
     score: float | None = None
     gate: Gate | None = None
     notes: tuple[Note, ...] = ()
+    commentary: CommentaryFacts | None = None  # of regions and dealers: the nation's stands on the overview
+    cards: tuple[ChosenCard, ...] = ()  # of a dealer
+    interviews: tuple[Interview, ...] = ()  # qualitative notes about the scope
 
     @property
     def lost_only(self) -> bool:

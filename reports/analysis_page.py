@@ -6,15 +6,20 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.catalogue.commentary import DIFFERENCES, commentary_rules
+from models.catalogue.indicators import Group, indicators
 from models.enums import Gate
 from models.messages import text
 from reports.analysis_figures import Counted, Kind, ScopeFigures
 from reports.analysis_sections import Section, Table, sections
 from reports.analysis_words import AnalysisWords
 from reports.charts.rows import CLOSE_RATE
+from reports.commentary import commentary, sentences
 from reports.comparing import standing
 from reports.plan_page import Tile
 
+#: Sentences of the commentary that headline, tiles or findings say already.
+SAID = frozenset({"level", "close_rate_peers", "reason_peers", "region", "filter"})
 EXPORTS = ("indicators", "reasons", "defeats", "price_split", "competitors", "profile")
 
 
@@ -27,6 +32,8 @@ class AnalysisPage:
     meta: str
     headline: str
     findings: tuple[str, ...]
+    changes: tuple[str, ...]
+    changes_note: str
     warning: str
     tiles: tuple[Tile, ...]
     sections: tuple[Section, ...]
@@ -90,6 +97,32 @@ class _Builder:
             )
         return tuple(tiles)
 
+    def changes(self) -> tuple[str, ...]:
+        """What changed against the month before and the year before, as far as chance does not explain it."""
+        facts = self.figures.commentary
+        if facts is None:
+            return ()
+        told = commentary(facts, self.locale, SAID)
+        kinds = {one.name for one in sentences(facts, commentary_rules())}
+        return tuple(told) if kinds & set(DIFFERENCES) - SAID else (self.t("changes.none"), *told)
+
+    def not_computed(self) -> str:
+        """Which groups of indicators have entries without data, and what they lack; on the nation's page."""
+        lacking: dict[Group, list[str]] = {}
+        for one in indicators().indicators.values():
+            if not one.computed and one.needs is not None and self.figures.kind is Kind.NATION:
+                lacking.setdefault(one.group, []).append(one.needs.text(self.locale))
+        groups = [
+            self.t(
+                "not_computed.group",
+                group=text(f"indicators.group.{group}", self.locale),
+                count=len(needs),
+                needs=self.f.words(tuple(dict.fromkeys(needs))),
+            )
+            for group, needs in lacking.items()
+        ]
+        return self.t("not_computed.line", groups=self.t("scene.joined").join(groups)) if groups else ""
+
     def warning(self) -> str:
         if self.figures.gate is None or self.figures.gate is Gate.PASS:
             return ""
@@ -103,7 +136,8 @@ class _Builder:
             if "what" in params:
                 params["what"] = text(str(params["what"]), self.locale)
             found.append(self.t("notes.line", note=text(note.key, self.locale, **params)))
-        return tuple(found)
+        lacking = self.not_computed()
+        return (*found, lacking) if lacking else tuple(found)
 
     def commands(self) -> tuple[str, ...]:
         figures = self.figures
@@ -151,6 +185,8 @@ def analysis_page(
         meta=page.words.meta(figures),
         headline=page.headline(),
         findings=tuple(part.finding for part in parts if part.finding),
+        changes=page.changes(),
+        changes_note=text("commentary.note", locale, q=f"{commentary_rules().q_value:g}"),
         warning=page.warning(),
         tiles=page.tiles(),
         sections=parts,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from models.enums import DefeatVerdict, Destination
 from reports.analysis_figures import Kind, Moments, Part, ScopeFigures
 from reports.analysis_words import AnalysisWords
+from reports.argument_cards import CardView, card_views
 from reports.charts.cohorts import cohorts, maturity
 from reports.charts.flows import flows
 from reports.charts.plots import funnel_plot, trend
 from reports.charts.rows import drivers, funnel, lift_kind, lifts, part_kind, reason_ranking, shares, waterfall
 from reports.charts.shapes import Chart
+from reports.note_words import quoted
 
 MOST_LIFTS, MOST_FLOWS, MOST_BRANDS = 10, 7, 12
 
@@ -39,6 +42,8 @@ class Section:
     note: str = ""
     missing: str = ""
     finding: str = ""
+    cards: tuple[CardView, ...] = ()
+    quotes: tuple[tuple[str, str], ...] = ()  # about, text
 
 
 def sections(figures: ScopeFigures, words: AnalysisWords) -> tuple[Section, ...]:
@@ -50,6 +55,7 @@ def sections(figures: ScopeFigures, words: AnalysisWords) -> tuple[Section, ...]
         found.drivers(),
         found.reasons(),
         found.destinations(),
+        found.cards(),
         found.price(),
         found.profile(),
         found.filter(),
@@ -145,7 +151,8 @@ class _Sections:
     def reasons(self) -> Section:
         reasons, title = self.figures.reasons, self.t("reasons.title")
         if reasons is None or not reasons.shares:
-            return Section("reasons", title, missing=self.t("reasons.missing", months=self.months))
+            quotes = quoted(self.figures.interviews, self.words)
+            return Section("reasons", title, missing=self.t("reasons.missing", months=self.months), quotes=quotes)
         f = self.f
         says = [
             self.t(
@@ -179,6 +186,7 @@ class _Sections:
             charts=(reason_ranking(reasons.shares, self.words),),
             note=self.t("reasons.note", months=self.months),
             finding=finding,
+            quotes=quoted(self.figures.interviews, self.words),
         )
 
     def destinations(self) -> Section:
@@ -233,6 +241,15 @@ class _Sections:
                 (self.t("competitors.others", count=len(rest)), Moments(sum(one.now for one in rest), *before))
             )
         return found
+
+    def cards(self) -> Section | None:
+        """The argument cards for the dealer's main flows to competitors."""
+        if self.figures.kind is not Kind.DEALER:
+            return None
+        title, views = self.words.message("argument_cards.title"), card_views(self.figures.cards, self.words.locale)
+        key = "note" if views else "missing"
+        said = self.words.message(f"argument_cards.{key}", months=self.months)
+        return Section("cards", title, cards=views, **{key: said})
 
     def price(self) -> Section:
         title, counts = self.t("price.title"), self.figures.price
@@ -338,7 +355,14 @@ class _Sections:
         charts: list[Chart] = [cohorts(figures.cohorts, self.words)]
         if len(figures.ages) > 1:
             charts.append(maturity(figures.ages, self.words))
-        return Section("cohorts", title, charts=tuple(charts), note=self.t("cohorts.note"))
+        return Section("cohorts", title, self._running(), tuple(charts), note=self.t("cohorts.note"))
+
+    def _running(self) -> tuple[str, ...]:
+        """That the last month of the data is not over: what closed in it is not counted yet."""
+        last, running = self.figures.cohorts[-1].name, f"{self.figures.as_of:%Y-%m}"
+        if last != running or (self.figures.as_of + timedelta(days=1)).day == 1:
+            return ()
+        return (self.t("cohorts.running", day=self.f.day(self.figures.as_of), month=self.f.month(running)),)
 
     def place(self) -> Section | None:
         if self.figures.kind not in (Kind.NATION, Kind.REGION):

@@ -6,7 +6,7 @@ Every sentence carries its figure and its sample; a difference that chance expla
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from models.catalogue.commentary import DIFFERENCES, CommentaryRules, commentary_rules
@@ -75,10 +75,10 @@ def sentences(facts: CommentaryFacts, rules: CommentaryRules) -> tuple[Sentence,
     return tuple(one for kind in rules.sentences for one in _of_kind(kind.name, kind.most, facts, stated, rules))
 
 
-def commentary(facts: CommentaryFacts, locale: str) -> list[str]:
-    """The text in ``locale``, one sentence each."""
+def commentary(facts: CommentaryFacts, locale: str, said: Container[str] = ()) -> list[str]:
+    """The text in ``locale``, one sentence each; ``said``: kinds the page says elsewhere, left out."""
     words = Words(locale)
-    return [_told(one, facts, words) for one in sentences(facts, commentary_rules())]
+    return [_told(one, facts, words) for one in sentences(facts, commentary_rules()) if one.name not in said]
 
 
 def _of_kind(

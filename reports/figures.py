@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from models.enums import Gate, PlanState
+from models.facts import ChosenCard
 from reports.verification_figures import DealerVerification
 
 #: Month, rate here, rate beside it.
@@ -120,3 +121,4 @@ class DealerFigures:
     trend: Trend = ()
     verification: DealerVerification = field(default_factory=DealerVerification)
     earlier: Mapping[str, EarlierMeasure] = field(default_factory=dict)  # by measure id
+    cards: tuple[ChosenCard, ...] = ()  # for its largest flows to competitors over ``months``

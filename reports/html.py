@@ -15,6 +15,8 @@ from reports.formats import Formatter
 TEMPLATES = Path(__file__).parent / "templates"
 #: How each language is called in itself, with its tag of the web.
 LANGUAGES = {"zh_CN": ("zh-CN", "中文"), "en": ("en", "English")}
+#: Groups of pages further down: the group's title, name and address of each page.
+Further = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Links:
     quality: str = ""
     analysis: str = ""
     product: str = ""
+    needs: str = ""
+    further: Further = ()
 
 
 def page_name(stem: str, locale: str) -> str:
@@ -34,10 +38,10 @@ def page_name(stem: str, locale: str) -> str:
     return f"{stem}.{locale}.html"
 
 
-def links(stem: str, locale: str, **around: str) -> Links:
-    """The links of page ``stem`` in ``locale``; ``around``: overview, workbook, quality, analysis, product."""
+def links(stem: str, locale: str, further: Further = (), **around: str) -> Links:
+    """The links of page ``stem`` in ``locale``; ``around``: overview, workbook, quality, analysis, product, needs."""
     others = [other for other in LOCALES if other != locale]
-    return Links(tuple((LANGUAGES[other], page_name(stem, other)) for other in others), **around)
+    return Links(tuple((LANGUAGES[other], page_name(stem, other)) for other in others), further=further, **around)
 
 
 @cache

@@ -40,6 +40,8 @@ def needs_page(
             for kind, key in (("gains", "more"), ("costs", "fewer"))
             if any(lift_kind(one) == kind for one in sure)
         ),
+        changes=(),
+        changes_note="",
         warning="",
         tiles=(),
         sections=(*_attributes(nation, words), _series(series, words)),

@@ -12,6 +12,7 @@ from typing import Any
 from models.enums import OwnerRole
 from models.messages import text
 from models.schemas import Plan
+from reports.argument_cards import card_views
 from reports.comparing import bar
 from reports.figures import DealerFigures
 from reports.plan_page import PlanPage
@@ -227,6 +228,20 @@ class _Plan:
             sheet.cells((row.label, code, *figures, verdict), kinds)
         sheet.paper.autofilter(1, 0, max(sheet.row - 1, 1), len(head) - 1)
 
+    def cards(self) -> None:
+        """The argument cards for consultants: what the customer says, and the answer in three steps."""
+        views = card_views(self.figures.cards, self.page.locale)
+        if not views:
+            return
+        names = ("flow", "card", "fact", "concern", "view", "rivals")
+        sheet = self.sheet("cards", (26, 20, 40, 40, 40, 34), repeat=1)
+        sheet.line(text("argument_cards.note", self.page.locale, months=self.page.window), "lead")
+        sheet.cells([text(f"argument_cards.{name}", self.page.locale) for name in names], "head")
+        sheet.paper.freeze_panes(2, 2)
+        for one in views:
+            said = (one.answers, one.title, one.fact, one.concern, one.view, "\n".join(one.rivals))
+            sheet.cells(said, ("cell", "strong", *["cell"] * 4))
+
     def leads(self) -> None:
         rows = [(problem, lead) for problem in self.page.problems for lead in problem.leads]
         if not rows:
@@ -266,6 +281,7 @@ def plan_workbook(page: PlanPage, plan: Plan, figures: DealerFigures) -> bytes:
         work.form()
     if figures.comparisons:
         work.comparisons()
+    work.cards()
     work.leads()
     work.rows()
     if work.measures:

@@ -11,6 +11,7 @@ from models.catalogue.playbook import playbook
 from models.messages import text
 from models.notes import Note
 from reports.commentary import Share
+from reports.note_words import quoted
 from reports.words import Words
 
 MOST_LINES = 20
@@ -166,11 +167,7 @@ class _Builder:
 
     def notes(self, lines: Sequence[ProductLine]) -> tuple[tuple[str, str], ...]:
         every = dict.fromkeys(note for line in lines for note in line.notes)
-        return tuple((self.about(note), note.text) for note in every)
-
-    def about(self, note: Note) -> str:
-        tags = [note.series, self.words.reason(note.reason) if note.reason else "", *note.tags]
-        return self.f.words([note.kind.label(self.locale), self.f.day(note.on), *(part for part in tags if part)])
+        return quoted(every, self.words)
 
 
 def product_page(figures: ProductFigures, locale: str) -> ProductPage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,7 @@ from reports.figures import Comparison, DealerFigures
 from tasks import analysis_counts as counting
 from tasks.analysis_counts import Filing
 from tasks.analysis_tables import PART_KINDS, AnalysisTables, SceneFacts, number
+from tasks.commenting import Commenting
 from tasks.compute.cohorts import CohortRules
 from tasks.compute.difference import wilson
 from tasks.compute.indicators import NATION, earlier_months
@@ -74,6 +75,10 @@ class AnalysisFigures:
         return tuple(sorted((one for one, size in sizes.items() if size), key=lambda one: (-sizes[one], one)))
 
     @cached_property
+    def _commenting(self) -> Commenting:
+        return Commenting(self.job, self.tables.dealers)
+
+    @cached_property
     def _names(self) -> Mapping[str, str]:
         return dict(self.cycle.dealers["name"].astype("str"))
 
@@ -89,21 +94,32 @@ class AnalysisFigures:
     def region(self, region_id: str) -> ScopeFigures:
         """A region."""
         name = self.region_name(region_id)
-        return self._figures(Kind.REGION, region_id, name, self.cycle.months, place=self.place(region_id))
+        figures = self._figures(Kind.REGION, region_id, name, self.cycle.months, place=self.place(region_id))
+        told = self._commenting.region(region_id, len(self.cycle.months))
+        return replace(figures, commentary=told, interviews=self.tables.interviews(region=region_id))
 
     def one_series(self, series: str) -> ScopeFigures:
         """A series."""
-        return self._figures(Kind.SERIES, series, series, self.cycle.months)
+        figures = self._figures(Kind.SERIES, series, series, self.cycle.months)
+        return replace(figures, interviews=self.tables.interviews(series=series))
 
     def dealer(self, dealer_id: str, figures: DealerFigures) -> ScopeFigures:
         """A dealer; ``figures``: what its plan's page shows, whose comparisons the funnel is made of."""
-        return self._figures(
+        found = self._figures(
             Kind.DEALER,
             dealer_id,
             figures.name,
             self.cycle.months,
             region=figures.region,
             compared=figures.comparisons,
+        )
+        compared = figures.comparisons.values()
+        region_id = self.cycle.dealers.loc[dealer_id, "region_id"]
+        return replace(
+            found,
+            commentary=self._commenting.dealer(dealer_id, figures.name, len(self.cycle.months), compared),
+            cards=figures.cards,
+            interviews=self.tables.interviews(dealer=dealer_id, region="" if pd.isna(region_id) else region_id),
         )
 
     def scene(self, scene: SceneFacts) -> ScopeFigures:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from models.messages import LOCALES, text
 from reports.analysis_figures import Counted, Kind, ScopeFigures
 from reports.analysis_page import Leaf, analysis_page
-from reports.html import links, page_name, render
+from reports.html import Links, links, page_name, render
 from reports.needs_page import needs_page
 from tasks.analysis_counts import added
 from tasks.analysis_figures import AnalysisFigures
@@ -53,9 +53,23 @@ def write_analyses(job: Job, analysis: AnalysisFigures, dealers: Sequence[str]) 
     return len(made)
 
 
-def nation_link(locale: str) -> str:
-    """The address of the nation's analysis, from the cycle's folder of pages."""
-    return f"{FOLDER}/{page_name(NATION, locale)}"
+def overview_links(analysis: AnalysisFigures, locale: str) -> Links:
+    """The links of the overview to the analyses: nation, customers' needs, every region, series and scene."""
+    names = {
+        Kind.REGION: [(one, analysis.region_name(one)) for one in analysis.regions],
+        Kind.SERIES: [(one, one) for one in analysis.series],
+        Kind.SCENE: [(scene.code, scene.names[locale]) for scene in analysis.tables.scenes],
+    }
+    further = tuple(
+        (
+            text(f"analysis_page.index.{kind}", locale),
+            tuple((name, f"{FOLDER}/{quote(page_name(_named(kind, code), locale))}") for code, name in listed),
+        )
+        for kind, listed in names.items()
+        if listed
+    )
+    nation, needs = (f"{FOLDER}/{page_name(stem, locale)}" for stem in (NATION, NEEDS))
+    return links("index", locale, further, analysis=nation, needs=needs)
 
 
 def region_link(region_id: str, locale: str) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 
 from models.enums import Gate
+from models.notes import Note as Interview
+from models.notes import notes_about, read_notes
 from reports.analysis_figures import Kind, Note
 from tasks.analysis_counts import Filing, Funnel, known_months
 from tasks.compute.indicators import NATION, earlier_months
@@ -224,3 +226,11 @@ class AnalysisTables:
         """The leads of each scene."""
         frame = self.job.results.read("scene_leads", ["scene", "lead_id"])
         return {str(scene): set(part["lead_id"]) for scene, part in frame.groupby("scene")}
+
+    @cached_property
+    def _interviews(self) -> tuple[Interview, ...]:
+        return read_notes(self.job.workspace.notes).notes
+
+    def interviews(self, **scope: str) -> tuple[Interview, ...]:
+        """The qualitative notes about a scope (``dealer`` and ``region``, or ``series``), known at ``as_of``."""
+        return notes_about(self._interviews, self.job.cycle.as_of.date(), **scope)

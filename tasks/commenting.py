@@ -28,9 +28,13 @@ _LEADS = ["month", *_CELLS[1:], "won", "leads"]
 
 @dataclass(frozen=True)
 class Commenting:
-    """What the commentary of one cycle is written from; frames are read once and kept."""
+    """What the commentary of one cycle is written from; frames are read once and kept.
+
+    ``dealers``: the only ones asked for, so that a part of the network reads its own rows; empty: every scope.
+    """
 
     job: Job
+    dealers: tuple[str, ...] = ()
 
     @cached_property
     def _closings(self) -> pd.DataFrame:
@@ -40,17 +44,20 @@ class Commenting:
         if found is None:
             return pd.DataFrame(columns=_LEADS)
         named = found.rename(columns={"numerator": "won", "denominator": "leads"})
-        return named[_LEADS].astype(dict.fromkeys(_CELLS, "str"))
+        return self._mine(named[_LEADS].astype(dict.fromkeys(_CELLS, "str")))
 
     @cached_property
     def _reasons(self) -> pd.DataFrame:
         months = (self.job.cycle.name, *earlier_months(self.job.cycle.name))
         sums = read_reason_sums(self.job.results, months).astype(dict.fromkeys((*_CELLS, "reason"), "str"))
-        return sums[~sums["reason"].isin(excluded_codes())]
+        return self._mine(sums[~sums["reason"].isin(excluded_codes())])
+
+    def _mine(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[frame["dealer_id"].isin(self.dealers)] if self.dealers else frame
 
     @cached_property
     def _defeats(self) -> pd.DataFrame:
-        return self.job.results.read("defeats")
+        return self.job.results.read("defeats", where={"dealer_id": self.dealers} if self.dealers else None)
 
     @cached_property
     def _quality(self) -> pd.DataFrame:

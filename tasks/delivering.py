@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from reports.plan_page import plan_page
 from reports.plan_workbook import plan_workbook
 from tasks.analysis_figures import AnalysisFigures
 from tasks.analysis_pages import STEM as ANALYSIS
-from tasks.analysis_pages import dealer_page, nation_link, region_link, write_analyses
+from tasks.analysis_pages import dealer_page, overview_links, region_link, write_analyses
 from tasks.figures import CycleFigures
 from tasks.folders import folder_name
 from tasks.job import DealerFailure, Job, Outcome
@@ -66,7 +67,8 @@ def _documents(job: Job, plan: Plan, figures: DealerFigures, analysis: AnalysisF
         quality, overview = page_name(QUALITY, locale), f"../../{overview_path(job.pages, locale).name}"
         around = {"overview": overview, "quality": quality if (folder / quality).is_file() else ""}
         leading = links(STEM, locale, workbook=workbook, analysis=page_name(ANALYSIS, locale), **around)
-        beside = around | {"plan": page_name(STEM, locale)}
+        region = f"../../{region_link(plan.region_id, locale)}" if plan.region_id in analysis.regions else ""
+        beside = around | {"region": region, "plan": page_name(STEM, locale)}
         made[folder / page_name(ANALYSIS, locale)] = dealer_page(scope, locale, beside)
         made[folder / page_name(STEM, locale)] = render("plan.html.j2", page, locale, leading).encode("utf-8")
         made[folder / workbook] = plan_workbook(page, plan, figures)
@@ -96,8 +98,7 @@ def write_overview(job: Job, outcomes: list[Outcome]) -> Outcome:
         page = national_page(job.cycle, figures.nation(plans, addresses, said, regions), locale)
         docs = docs_path(job, locale)
         quality = docs.relative_to(job.pages).as_posix() if docs.is_file() else ""
-        beside = {"quality": quality, "analysis": nation_link(locale), "product": page_name(PRODUCT, locale)}
-        around = links("index", locale, **beside)
+        around = replace(overview_links(analysis, locale), quality=quality, product=page_name(PRODUCT, locale))
         write_text(overview_path(job.pages, locale), render("national.html.j2", page, locale, around))
     dealers = len({plan.dealer_id for plan in plans} | failed)
     files = sum(int(str(outcome.counts["files"])) for outcome in outcomes) + len(LOCALES) + analyses + feedback

@@ -10,9 +10,12 @@ from typing import Any
 import pandas as pd
 
 from models import ledger
+from models.catalogue.competitors import competitors
 from models.catalogue.deadlines import deadlines
+from models.catalogue.playbook import playbook
 from models.database import Database
 from models.enums import DefeatVerdict, Destination, Gate, Severity
+from models.facts import ChosenCard
 from models.lifecycle import overdue
 from models.schemas import Plan
 from reports.figures import Comparison, DealerFigures, EarlierMeasure, Figure, Loss, Quality, RejectedRow, Trend
@@ -26,6 +29,7 @@ from reports.national_figures import (
 )
 from reports.words import lower_is_better
 from tasks.commenting import Commenting
+from tasks.compute.argument_cards import choose_cards
 from tasks.compute.defeat_filter import defeats_of_cycle, lacking_evidence
 from tasks.compute.diagnosis import DiagnosisRules
 from tasks.compute.planning import UNDER_WAY
@@ -219,7 +223,20 @@ class CycleFigures:
             trend=self._trend(self._rates("close_rate", dealer_id), self._nation_close),
             verification=self.verification.dealer(dealer_id),
             earlier=self._earlier.get(dealer_id, {}),
+            cards=self._cards(dealer_id),
         )
+
+    @cached_property
+    def _lost(self) -> dict[str, pd.DataFrame]:
+        """Leads lost to competitors over the window, each by its last filing, per dealer."""
+        columns = ["dealer_id", "series", "competitor_brand", "reason", "destination", "verdict", "counted"]
+        where = {"filed_month": self.months, "destination": [Destination.COMPETITOR.value]}
+        frame = self.job.results.read("defeats", [*columns, "last_filing"], where)
+        return dict(iter(frame[frame["last_filing"]].groupby(frame["dealer_id"].astype("str"))))
+
+    def _cards(self, dealer_id: str) -> tuple[ChosenCard, ...]:
+        lost = self._lost.get(dealer_id)
+        return () if lost is None else choose_cards(lost, playbook(), competitors())
 
     def _names(self, dealer_id: str) -> tuple[str, str, str]:
         """(name, region id, name of the region) of a dealer."""

@@ -6,25 +6,13 @@ Source: domain.md section 8: for each main competitor and series a card in three
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pandas as pd
 
-from models.catalogue.competitors import Competitor, Competitors
-from models.catalogue.playbook import ArgumentCard, Playbook
+from models.catalogue.competitors import Competitors
+from models.catalogue.playbook import Playbook
 from models.enums import Destination
-
-
-@dataclass(frozen=True)
-class ChosenCard:
-    """A card, what it answers, and how many defeats to the competitor had that reason."""
-
-    series: str
-    brand: str  # empty: a brand nobody noted
-    reason: str
-    defeats: int
-    card: ArgumentCard
-    competitors: tuple[Competitor, ...]
+from models.facts import ChosenCard
 
 
 def choose_cards(defeats: pd.DataFrame, book: Playbook, known: Competitors, most: int = 6) -> tuple[ChosenCard, ...]:

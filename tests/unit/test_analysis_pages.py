@@ -5,13 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 from html import unescape
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import pytest
+from support.analysed import NOTES
 from support.delivered import DATA, FEW, KEEP, NAMES, RECTIFY, SCRIPT
 
-from models.messages import LOCALES
-from reports.analysis_figures import Counted, Kind, Month, ProfileValue, Reasons, ReasonShare, ScopeFigures
+from models.enums import DefeatVerdict
+from models.messages import LOCALES, text
+from reports.analysis_figures import Cohort, Counted, Kind, Month, ProfileValue, Reasons, ReasonShare, ScopeFigures
 from reports.analysis_page import analysis_page
+from reports.commentary import CommentaryFacts, Contrast, Share, commentary
 from reports.figures import Comparison
 from reports.html import links, render
 from reports.needs_page import needs_page
@@ -93,8 +97,8 @@ def test_both_languages_have_the_same_sections_pictures_and_tables(delivered):
 
 
 def test_english_pages_are_english(delivered):
-    """Chinese is only what the data say: names of dealers, series, brands, sources."""
-    told = set("杭州宏图店苏州立成店南京宝源店华东骋远二单竞品车展中文")
+    """Chinese is only what the data say: names of dealers, series, brands, sources, and notes of interviews."""
+    told = set("杭州宏图店苏州立成店南京宝源店华东骋远二单竞品车展中文" + NOTES)
     for path in files(delivered, "en"):
         assert set(re.findall(r"[\u4e00-\u9fff]", words(read(path)))) <= told, path.name
 
@@ -204,3 +208,75 @@ def test_needs_name_only_what_is_sure():
     assert page.sections[1].missing == "No value of this attribute can be tested: too few cases."
     empty = needs_page(figures(Kind.NATION), [], "zh_CN", [])
     assert empty.findings == ()
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_interviews_stand_beside_the_figures_of_their_scope_only(delivered, locale):
+    for path in files(delivered, locale):
+        shown = "八位客户中三位说<上坡没劲>。" in words(read(path))
+        assert shown == (path.name.startswith("region-") or path.parent.parent.name == "dealers"), path.name
+
+
+def test_cards_stand_on_the_dealer_s_page_or_it_says_that_there_are_none(delivered):
+    told = words(read(dealer_file(delivered, RECTIFY, "en")))
+    assert f"骋远A6 lost to {SCRIPT} for “power”: 2" in told
+    assert all(word in told for word in ("Fact", "Concern", "View"))
+    assert "no true defeat to a competitor for a reason that has a card" in words(
+        read(dealer_file(delivered, FEW, "en"))
+    )
+
+
+def contrast(kind, points):
+    return Contrast(
+        kind, Share(20, 100), points, points - 2, points + 2, 0.01, other=Share(40, 100), reason="product_power"
+    )
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_commentary_tells_what_changed_and_repeats_nothing(locale):
+    facts = CommentaryFacts("2026-10", 3, "华东", Share(20, 100), (contrast("reason_peers", 5.0),),
+                            {DefeatVerdict.TRUE: 5, DefeatVerdict.QUASI: 2}, Share(3, 500))  # fmt: skip
+    quiet = analysis_page(figures(Kind.DEALER, commentary=facts), locale).changes
+    assert quiet == (
+        text("analysis_page.changes.none", locale),
+        text("commentary.set_apart", locale, of="500", cases="3", rate="0.6%"),
+    )
+    moved = replace(facts, contrasts=(*facts.contrasts, contrast("close_rate_previous", -20.0)))
+    told = analysis_page(figures(Kind.DEALER, commentary=moved), locale).changes
+    assert len(told) == 2
+    assert told[0] == next(one for one in commentary(moved, locale) if "40/100" in one)
+    assert analysis_page(figures(Kind.DEALER), locale).changes == ()
+
+
+def test_a_month_that_is_not_over_is_said(delivered):
+    months = tuple(Cohort(name, 60, 0.1, 0.5, False, 0.2, 0.1, 0.3) for name in ("2026-09", "2026-10"))
+
+    def said(as_of):
+        page = analysis_page(replace(figures(Kind.DEALER, cohorts=months), as_of=as_of), "en")
+        return next(part for part in page.sections if part.anchor == "cohorts").says
+
+    assert said(datetime(2026, 10, 31)) == said(datetime(2026, 11, 5)) == ()
+    assert said(datetime(2026, 10, 30, 12)) == (
+        "The data end on 2026-10-30 and 2026-10 is not over: what closed in it is not counted yet, "
+        "and its leads stand as open.",
+    )
+
+
+def test_the_nation_s_page_says_which_indicators_lack_data(delivered):
+    line = "win-back 2 (lacking the second-contact list and its outcomes, the cost of winning back"
+    assert line in words(read(delivered.pages / "analysis" / "nation.en.html"))
+    assert not any(line in words(read(path)) for path in files(delivered, "en") if not path.name.startswith("nation"))
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_overview_leads_to_every_analysis_and_each_leads_back(delivered, locale):
+    index = delivered.pages / f"index.{locale}.html"
+    linked = {unquote(href) for href in re.findall(r'href="([^"#]+)"', read(index))}
+    for stem in UPPER:
+        assert f"analysis/{stem}.{locale}.html" in linked
+        assert f'href="../{index.name}"' in read(delivered.pages / "analysis" / f"{stem}.{locale}.html")
+    assert f"product.{locale}.html" in linked
+    assert f'href="{index.name}"' in read(delivered.pages / f"product.{locale}.html")
+    page = read(dealer_file(delivered, RECTIFY, locale))
+    assert f'href="../../{index.name}"' in page
+    assert f'href="../../analysis/region-R1.{locale}.html"' in page

@@ -8,6 +8,7 @@ import pytest
 from models.catalogue.competitors import competitors
 from models.catalogue.playbook import playbook
 from models.errors import CatalogueError
+from reports.argument_cards import card_views
 from tasks.compute.argument_cards import choose_cards
 
 
@@ -73,3 +74,20 @@ def test_an_oem_s_price_lies_over_the_shipped_entry(tmp_path):
     (tmp_path / "competitors.toml").write_text(own, "utf-8")
     found = competitors(tmp_path).of("骋远S5", "哈弗")
     assert [(one.series, one.price_from, one.source) for one in found] == [("H6", 99000, "官网")]
+
+
+def test_a_competitor_s_price_stands_with_day_and_source_and_an_empty_entry_is_left_out(tmp_path):
+    own = '[competitors.haval_h6]\nprice_from = 99000\nprice_to = 150000\nas_of = 2026-10-01\nsource = "官网"\n'
+    own += '[competitors.empty]\nbrand = "哈弗"\nseries = "X"\nagainst = "骋远S5"\n'
+    (tmp_path / "competitors.toml").write_text(own, "utf-8")
+    chosen = choose_cards(lost(*[("骋远S5", "哈弗", "product_power")] * 3), playbook(), competitors(tmp_path))
+    (chinese,), (english,) = card_views(chosen, "zh_CN"), card_views(chosen, "en")
+    assert chinese.rivals == (
+        "哈弗 H6：客户看好：同级保有量大，维修网点多；客户顾虑：车主多，个性化少；"
+        "指导价 99,000 至 150,000 元；来源：官网、2026年10月1日",
+    )
+    assert english.rivals[0].endswith("list price CNY 99,000 to 150,000; source: 官网, 2026-10-01")
+    assert english.answers == "骋远S5 lost to 哈弗 for “power”: 3"
+    assert (english.fact, english.concern, english.view) == (
+        chosen[0].card.fact.en, chosen[0].card.concern.en, chosen[0].card.view.en,
+    )  # fmt: skip

@@ -6,6 +6,7 @@ import subprocess
 
 import openpyxl
 import pytest
+from support.analysed import HOSTILE
 from support.delivered import DATA, FEW, FORMULA, KEEP, RECTIFY, SCRIPT, UNDER_WAY
 
 from reports.workbook import lines
@@ -41,10 +42,22 @@ def test_names_and_leads_are_written_as_they_are(delivered):
 
 
 def test_a_plan_with_measures_has_a_form_and_the_others_something_else(delivered):
-    assert workbook(delivered, RECTIFY).sheetnames == ["Plan", "Filing and progress", "Comparison", "Leads", "_codes"]
+    names = ["Plan", "Filing and progress", "Comparison", "Argument cards", "Leads", "_codes"]
+    assert workbook(delivered, RECTIFY).sheetnames == names
     assert workbook(delivered, UNDER_WAY).sheetnames == ["Plan", "Comparison"]
     assert workbook(delivered, KEEP).sheetnames == ["Plan", "Comparison"]
     assert workbook(delivered, DATA).sheetnames == ["Plan", "Rows to mend"]
+
+
+def test_consultants_find_the_cards_for_what_their_dealership_lost(delivered):
+    rows = list(workbook(delivered, RECTIFY)["Argument cards"].iter_rows(values_only=True))
+    assert rows[1] == ("Use it for", "Card", "Fact", "Concern", "View", "The competitor")
+    assert len(rows) == 4  # one card per series
+    assert [row[0] for row in rows[2:]] == [
+        f"{HOSTILE} lost to <i>竞品</i> for “power”: 3",
+        f"骋远A6 lost to {SCRIPT} for “power”: 2",
+    ]
+    assert all(row[1] == "drive the road you drive" and all(row[2:5]) for row in rows[2:])
 
 
 @pytest.fixture(params=["zh_CN", "en"])
@@ -119,10 +132,16 @@ def test_a_data_plan_lists_the_rows_to_mend_the_dearest_rule_first(delivered):
 def test_the_same_plan_gives_the_same_file(delivered):
     from models import ledger
     from models.database import Database
+    from tasks.analysis_figures import AnalysisFigures
     from tasks.figures import CycleFigures
 
     plan = ledger.plan(Database.of(delivered.workspace), f"2026-10-{RECTIFY}")
-    one, two = (_documents(delivered, plan, CycleFigures(delivered).dealer(RECTIFY)) for _ in range(2))
+
+    def made():
+        figures = CycleFigures(delivered)
+        return _documents(delivered, plan, figures.dealer(RECTIFY), AnalysisFigures.of(figures, [RECTIFY]))
+
+    one, two = made(), made()
     assert one == two
     for path, content in one.items():
         assert path.read_bytes() == content

@@ -32,6 +32,11 @@ class Months:
         counts = np.bincount(months, minlength=last - first + 1)
         return cls(rows[np.argsort(months, kind="stable")], np.concatenate([[0], np.cumsum(counts)]))
 
+    def since_first(self) -> Months:
+        """Without the months before the first that has rows; the last one stays."""
+        first = int(np.flatnonzero(self.rows[:-1])[0]) if self.rows[:-1].any() else len(self.rows) - 1
+        return Months(self.order, self.bounds[first:])
+
     @property
     def rows(self) -> np.ndarray:
         """How many rows each month has."""

@@ -122,8 +122,8 @@ def _different(expectation: Any, frame: pd.DataFrame) -> object:
 
 def _strange(expectation: Any, frame: pd.DataFrame) -> object:
     """The words that are not in the set, the most frequent first."""
-    values = frame[expectation.column]
-    return tuple(values[~values.isin(expectation.value_set)].value_counts().loc[lambda count: count > 0].index)
+    counts = frame[expectation.column].value_counts()
+    return tuple(counts.index[(counts > 0) & ~counts.index.isin(expectation.value_set)])
 
 
 #: Expectations about a table or column as a whole, which have no failing rows -> what they are about.

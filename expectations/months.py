@@ -57,22 +57,18 @@ class Past:
     def number(self) -> np.ndarray:
         """Months since the month asked about, per row: 0 is it, -1 the one before; far ahead where there is none."""
         times = self.view.times(contract().tables[self.view.table].month_of)
-        there = ~np.isnat(times)
-        months = np.full(times.size, np.iinfo(np.int64).max)
-        asked = np.datetime64(self.month, "M").astype(np.int64)
-        months[there] = times[there].astype("datetime64[M]").astype(np.int64) - asked
-        return months
-
-    @cached_property
-    def months(self) -> list[int]:
-        """The months compared with, oldest first: those since the data begin, at most ``at_most``."""
-        before = self.number[(self.number < 0) & (self.number >= -self.limits.at_most)]
-        return list(range(int(before.min()), 0)) if before.size else []
+        months = times.astype("datetime64[M]").astype(np.int64) - np.datetime64(self.month, "M").astype(np.int64)
+        return np.where(np.isnat(times), np.iinfo(np.int64).max, months)
 
     @cached_property
     def parts(self) -> Months:
-        """The rows of the months compared with and, last, of the month asked about."""
-        return Months.of(self.number, -len(self.months), 0)
+        """The rows of the months compared with (those since the data begin, at most ``at_most``) and of the month."""
+        return Months.of(self.number, -self.limits.at_most, 0).since_first()
+
+    @property
+    def months(self) -> list[int]:
+        """The months compared with, oldest first."""
+        return list(range(-self.rows.size, 0))
 
     @property
     def rows(self) -> np.ndarray:
@@ -249,9 +245,7 @@ def _dealers(past: Past) -> Iterator[Judged]:
     counts = np.zeros((past.dealers, 1 - first), np.int64)
     np.add.at(counts, (past.view.dealer[here], past.number[here] - first), 1)
     seen = np.cumsum(counts[:, :-1], axis=1) > 0
-    medians = np.array(
-        [np.median(row[known]) if known.any() else 0.0 for row, known in zip(counts[:, :-1], seen, strict=True)]
-    )
+    medians = pd.DataFrame(np.where(seen, counts[:, :-1], np.nan)).median(axis=1).fillna(0.0).to_numpy()
     compared = (seen.sum(axis=1) >= past.limits.at_least) & (medians >= past.limits.dealer_rows)
     compared[-1] = False  # rows without a known dealer
     suite, times = Suite(past.view.table), past.limits.dealer_times

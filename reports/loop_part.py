@@ -59,7 +59,8 @@ class LoopPart:
     verdicts: Table  # verdict, measures
     checks: Table  # what, value, good, verdict
     costs: tuple[str, ...]
-    record: tuple[RecordLine, ...]
+    record: tuple[RecordLine, ...]  # of reasons with a pooled effect
+    waiting: str  # how many measures tried have none yet
     duties: tuple[DutyLine, ...]
 
 
@@ -72,7 +73,13 @@ def loop_part(
     """The section of the overview; ``links``: dealers' pages by id; ``regions``: name and address by region id."""
     page = _Builder(figures, words)
     return LoopPart(
-        page.headline(), page.verdicts(), page.checks(), page.costs(), page.record(), page.duties(links, regions)
+        page.headline(),
+        page.verdicts(),
+        page.checks(),
+        page.costs(),
+        page.record(),
+        page.waiting(),
+        page.duties(links, regions),
     )
 
 
@@ -172,7 +179,13 @@ class _Builder:
     # ---- which measures work
 
     def record(self) -> tuple[RecordLine, ...]:
-        return tuple(self._recorded(row) for row in self.figures.record)
+        known = {row["reason"] for row in self.figures.record if _number(row["effect_points"]) is not None}
+        return tuple(self._recorded(row) for row in self.figures.record if row["reason"] in known)
+
+    def waiting(self) -> str:
+        tried = [row for row in self.figures.record if int(str(row["dealers"])) > 0]
+        open_ones = sum(_number(row["effect_points"]) is None for row in tried)
+        return self.t("record.waiting", measures=self.f.number(open_ones)) if open_ones else ""
 
     def _recorded(self, row: Row) -> RecordLine:
         effect, verdict = _number(row["effect_points"]), EffectVerdict(str(row["verdict"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +21,7 @@ from reports.verification_figures import DealerVerification, LookFacts, Row
 from reports.words import Words
 
 VERDICT = "judge.verdict."
+_IN_BRACKETS = re.compile(r"\s*[（(].*$")  # sentences put what is counted into brackets themselves
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class _Look:
             "since": self.f.month(self.look.since),
             "months": self.f.number(self.number("months")),
             "cases": self.f.number(self.number("denominator")),
-            "of": self.words.counted(self.indicator)[1],
+            "of": _IN_BRACKETS.sub("", self.words.counted(self.indicator)[1]),
         }
 
     def figures(self) -> dict[str, str]:
@@ -174,8 +176,9 @@ class _Look:
     def executed(self) -> Sequence[tuple[str, str]]:
         """How far it was carried out, and who or what says so."""
         said = execution(self.effect, self.words.locale)
-        state, evidence = self.state.label(self.words.locale), self.t("space").join(said)
-        return [(self.t("head.execution"), self.t("execution", state=state, evidence=evidence).strip())]
+        evidence, state = self.t("space").join(said), self.state.label(self.words.locale)
+        both = self.t("execution", state=state, evidence=evidence).strip()
+        return [(self.t("head.execution"), evidence if len(said) == 1 else both)]
 
     def next_look(self) -> Sequence[tuple[str, str]]:
         if not self.look.next_look:

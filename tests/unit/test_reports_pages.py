@@ -66,7 +66,7 @@ def test_measures_under_way_and_their_verdicts_are_shown(delivered):
     page = words(delivered, UNDER_WAY)
     assert "Nothing new to file" in page
     assert re.search(r"Under way: nothing is added .* \(plan of 2026-08, approved, due 2026-11-25\)", page)
-    assert "not enough evidence It cannot be told yet: with 140 closed leads (won or defeated) in the 3 months since 2026-10" in page
+    assert "not enough evidence It cannot be told yet: with 140 closed leads in the 3 months since 2026-10" in page
     assert "anything from 1.1 points worse to 5.9 better; an improvement of 3.0 points should show after 6" in page
     assert "carried out in part. The dealer reports it as carried out." in page
     assert "With care The dealer's mix of series and sources differs much from before" in page

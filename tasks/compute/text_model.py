@@ -1,6 +1,7 @@
 """A small model of free text, learnt from texts whose reason the customer confirmed and from the catalogue's words.
 
-Letter n-grams weighted by TF-IDF, multinomial logistic regression, probabilities calibrated by one temperature. All
+Letter n-grams weighted by TF-IDF, one logistic regression per reason against the rest, probabilities calibrated by one
+temperature. Letters are counted once; every fold weights them by the texts it may see. All
 figures of its quality are of wordings it had not seen: texts that differ in a few letters are one wording, and a
 wording is on one side only. scikit-learn is imported when a model is learnt, not before. Source: domain.md sections 5
 and 8.
@@ -46,14 +47,33 @@ CODERS = ("rules", "rules_and_model", "model")
 #: The class of texts that give no reason, and of codes that a text never answers.
 OTHER = ""
 _CHUNK = 500
+_LEAST = 1e-9  # probability of a class that a fold has not seen
+
+
+@dataclass(frozen=True)
+class _Classifier:
+    """Fitted on some texts: TF-IDF weights of the n-grams these have, and a logistic regression of each class."""
+
+    seen: npt.NDArray[np.bool_]
+    weights: Any
+    regressions: Any
+
+    @property
+    def classes(self) -> npt.NDArray[np.object_]:
+        return np.asarray(self.regressions.classes_, dtype=object)
+
+    def logs(self, counts: sparse.csr_matrix) -> Floats:
+        """Log probability of each class, not yet calibrated."""
+        chances = self.regressions.predict_proba(self.weights.transform(counts[:, self.seen]))
+        return np.asarray(np.log(np.maximum(chances, _LEAST)))
 
 
 @dataclass(frozen=True)
 class TextModel:
     """A learnt model; ``answers`` is all it does."""
 
-    letters: Any
-    classifier: Any
+    letters: Any  # counts letter n-grams
+    classifier: _Classifier
     temperature: float
     threshold: float
 
@@ -62,9 +82,9 @@ class TextModel:
         if not texts:
             return []
         plain = [spoken(text) for text in texts]
-        chances = _chances(self.classifier.predict_log_proba(self.letters.transform(plain)), self.temperature)
+        chances = _chances(self.classifier.logs(self.letters.transform(plain)), self.temperature)
         best = chances.argmax(axis=1)
-        codes = [str(self.classifier.classes_[place]) for place in best]
+        codes = [str(self.classifier.classes[place]) for place in best]
         sure = chances[np.arange(len(best)), best]
         return [
             (code if words and code != OTHER and chance >= self.threshold else None, float(chance))
@@ -108,28 +128,30 @@ def learn(
     """
     known = catalogue() if reasons is None else reasons
     material = _material(reviewed, rules, known)
-    lacking = _lacking(material, rules)
+    by_rules = _by_rules(material, using)
+    silent = np.array([using.read(text).silent for text in material.texts], dtype=bool)
+    lacking = _lacking(material, silent, rules)
     if lacking is not None:
-        return Learnt(None, _accuracy(material, {"rules": _by_rules(material, using)}, *lacking))
-    logs, classes = _held_out(material, rules)
+        return Learnt(None, _accuracy(material, {"rules": by_rules}, *lacking))
+    letters, counts = _counted(material, rules)
+    logs, classes = _held_out(material, counts, rules)
     temperature = _temperature(logs, classes, material)
     answers = _answers(_chances(logs, temperature), classes, rules.threshold)
-    by_rules = _by_rules(material, using)
-    silent = np.array([using.read(text).silent for text in material.texts])
     own = _where(silent, answers)
     coded = {"rules": by_rules, "rules_and_model": np.where(silent, answers, by_rules), "model": own}
     doubt = _not_believed(material, own, rules)
     if doubt is not None:
         return Learnt(None, _accuracy(material, coded, *doubt))
-    letters, classifier = _fitted(material, np.arange(len(material.texts)), rules)
+    classifier = _fitted(material, counts, np.arange(len(material.texts)), rules)
     model = TextModel(letters, classifier, temperature, rules.threshold)
     return Learnt(model, _accuracy(material, coded))
 
 
 def _material(reviewed: pd.DataFrame, rules: ModelRules, known: Mapping[str, Reason]) -> _Reviewed:
     told = reviewed.dropna(subset=["text", "reason"])
-    plain = told.assign(text=[spoken(str(text)) for text in told["text"]])
-    counts = plain[plain["text"] != ""].groupby(["text", "reason"], sort=True).size().rename("rows").reset_index()
+    copied = told.groupby(["text", "reason"], sort=True).size().rename("rows").reset_index()
+    plain = copied.assign(text=[spoken(str(text)) for text in copied["text"]])
+    counts = plain[plain["text"] != ""].groupby(["text", "reason"], sort=True)["rows"].sum().reset_index()
     common = counts.groupby("text")["rows"].sum().sort_index().sort_values(ascending=False, kind="stable")
     counts = counts[counts["text"].isin(common.index[: rules.max_texts])]
     distinct, place = np.unique(counts["text"].to_numpy(dtype=object), return_inverse=True)
@@ -172,47 +194,70 @@ def _wordings(texts: list[str], similarity: float) -> Ints:
     return np.asarray(wording, dtype=np.int64)
 
 
-def _lacking(material: _Reviewed, rules: ModelRules) -> tuple[str, float, float] | None:
-    """What is missing to learn at all: message key, what there is, what is needed."""
+def _lacking(material: _Reviewed, silent: npt.NDArray[np.bool_], rules: ModelRules) -> tuple[str, float, float] | None:
+    """What is missing to learn at all: message key, what there is, what is needed.
+
+    A model is for texts without a keyword (``silent``): too few wordings of them could never tell how good it is.
+    """
     have = {
         "texts": len(set(material.texts)),
         "wordings": len(np.unique(material.wordings)),
         "reasons": len(set(material.labels) - material.never),
+        "silent": len(np.unique(material.wordings[silent])),
     }
-    need = {"texts": rules.min_texts, "wordings": rules.min_wordings, "reasons": rules.min_reasons}
+    need = {
+        "texts": rules.min_texts,
+        "wordings": rules.min_wordings,
+        "reasons": rules.min_reasons,
+        "silent": rules.min_answers,
+    }
     for name, count in have.items():
         if count < need[name]:
             return f"text_coding.missing.{name}", count, need[name]
     return None
 
 
-def _fitted(material: _Reviewed, rows: Ints, rules: ModelRules) -> tuple[Any, Any]:
-    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+def _counted(material: _Reviewed, rules: ModelRules) -> tuple[Any, sparse.csr_matrix]:
+    """The counter of letter n-grams and its counts: a row per reviewed text, then one per word of the catalogue."""
+    from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415
 
-    letters = TfidfVectorizer(analyzer="char", ngram_range=rules.letters, sublinear_tf=True)
-    features = letters.fit_transform([*(material.texts[row] for row in rows), *material.words])
-    classifier = LogisticRegression(C=rules.strength, max_iter=1000, tol=1e-3, random_state=rules.seed)
+    letters = CountVectorizer(analyzer="char", ngram_range=rules.letters, dtype=np.float64)
+    return letters, letters.fit_transform([*material.texts, *material.words])
+
+
+def _fitted(material: _Reviewed, counts: sparse.csr_matrix, rows: Ints, rules: ModelRules) -> _Classifier:
+    """A classifier that saw these rows of the material and the catalogue's words, and no n-gram of the other rows."""
+    from sklearn import config_context  # noqa: PLC0415
+    from sklearn.feature_extraction.text import TfidfTransformer  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.multiclass import OneVsRestClassifier  # noqa: PLC0415
+
+    shown = counts[np.concatenate([rows, np.arange(len(material.texts), counts.shape[0])])]
+    seen = shown.getnnz(axis=0) > 0
+    weights = TfidfTransformer(sublinear_tf=True)
+    features = weights.fit_transform(shown[:, seen])
     classes = np.concatenate([material.classes[rows], material.meant])
     # a copied sentence counts more than a rare one, but not a hundred times; a word of the catalogue counts once
-    weights = np.concatenate([np.log1p(material.weights[rows]), np.full(len(material.words), np.log(2))])
-    with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
-        classifier.fit(features, classes, sample_weight=weights)
-    return letters, classifier
+    often = np.concatenate([np.log1p(material.weights[rows]), np.full(len(material.words), np.log(2))])
+    with config_context(enable_metadata_routing=True):
+        one = LogisticRegression(C=rules.strength, solver="liblinear", tol=1e-2, random_state=rules.seed)
+        regressions = OneVsRestClassifier(one.set_fit_request(sample_weight=True))
+        regressions.fit(features, classes, sample_weight=often)
+    return _Classifier(seen, weights, regressions)
 
 
-def _held_out(material: _Reviewed, rules: ModelRules) -> tuple[Floats, npt.NDArray[np.object_]]:
+def _held_out(
+    material: _Reviewed, counts: sparse.csr_matrix, rules: ModelRules
+) -> tuple[Floats, npt.NDArray[np.object_]]:
     """Log probabilities of every text by a model that saw no text of its wording; the classes of their columns."""
     from sklearn.model_selection import GroupKFold  # noqa: PLC0415
 
     classes = np.array(sorted({*material.classes, *material.meant}), dtype=object)
-    logs = np.full((len(material.texts), len(classes)), np.log(1e-9))
+    logs = np.full((len(material.texts), len(classes)), np.log(_LEAST))
     split = GroupKFold(rules.folds, shuffle=True, random_state=rules.seed)
     for seen, unseen in split.split(material.texts, groups=material.wordings):
-        letters, classifier = _fitted(material, seen, rules)
-        told = classifier.predict_log_proba(letters.transform([material.texts[row] for row in unseen]))
-        logs[np.ix_(unseen, np.searchsorted(classes, classifier.classes_))] = told
+        classifier = _fitted(material, counts, seen, rules)
+        logs[np.ix_(unseen, np.searchsorted(classes, classifier.classes))] = classifier.logs(counts[unseen])
     return logs, classes
 
 

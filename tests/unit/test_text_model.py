@@ -150,7 +150,18 @@ def test_a_model_of_reasons_by_lot_is_not_believed():
 
 
 def test_every_reason_for_no_model_has_a_message():
-    assert all(has(f"text_coding.missing.{name}") for name in ("texts", "wordings", "reasons", "answers", "precision"))
+    names = ("texts", "wordings", "reasons", "silent", "answers", "precision")
+    assert all(has(f"text_coding.missing.{name}") for name in names)
+
+
+def test_where_keywords_find_something_in_every_text_no_model_is_learnt():
+    keywords = coder()
+    spoken_of = sample_phrases()
+    found = spoken_of[[not keywords.read(text).silent for text in spoken_of["text"]]]
+    learnt = learn(found, RULES, keywords)
+    row = learnt.accuracy.iloc[0]
+    assert learnt.model is None
+    assert (row["missing"], row["have"], row["need"]) == ("text_coding.missing.silent", 0, RULES.min_answers)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class _Builder:
         if close.expected is None or not close.enough:
             return said + (self.t("headline.unjudged", why=text(close.missing, self.locale)) if close.missing else "")
         return said + self.t(
-            "headline.beside",
+            "headline.beside_peers" if figures.kind is Kind.DEALER else "headline.beside",
             beside=self.words.beside(figures.kind),
             expected=self.f.percent(close.expected),
             gap=self.f.points(close.gap_points),
@@ -97,14 +97,15 @@ class _Builder:
             )
         return tuple(tiles)
 
-    def changes(self) -> tuple[str, ...]:
-        """What changed against the month before and the year before, as far as chance does not explain it."""
+    def changes(self) -> tuple[tuple[str, ...], str]:
+        """What changed against the month before and the year before beyond chance; by which rule it was told."""
         facts = self.figures.commentary
         if facts is None:
-            return ()
-        told = commentary(facts, self.locale, SAID)
-        kinds = {one.name for one in sentences(facts, commentary_rules())}
-        return tuple(told) if kinds & set(DIFFERENCES) - SAID else (self.t("changes.none"), *told)
+            return (), ""
+        told, rules = commentary(facts, self.locale, SAID), commentary_rules()
+        if {one.name for one in sentences(facts, rules)} & set(DIFFERENCES) - SAID:
+            return tuple(told), text("commentary.note", self.locale, q=f"{rules.q_value:g}")
+        return (self.t("changes.none"), *told), ""
 
     def not_computed(self) -> str:
         """Which groups of indicators have entries without data, and what they lack; on the nation's page."""
@@ -178,15 +179,15 @@ def analysis_page(
         *sections(figures, page.words),
         *(leaves(kind, listed, page.words) for kind, listed in further if listed),
     )
-    f = page.f
+    f, (changes, changes_note) = page.f, page.changes()
     return AnalysisPage(
         locale=locale,
         title=page.t(f"title.{figures.kind}", name=figures.name, cycle=f.month(figures.cycle)),
         meta=page.words.meta(figures),
         headline=page.headline(),
         findings=tuple(part.finding for part in parts if part.finding),
-        changes=page.changes(),
-        changes_note=text("commentary.note", locale, q=f"{commentary_rules().q_value:g}"),
+        changes=changes,
+        changes_note=changes_note,
         warning=page.warning(),
         tiles=page.tiles(),
         sections=parts,

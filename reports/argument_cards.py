@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from models.catalogue.competitors import Competitor
@@ -13,10 +13,10 @@ from reports.words import Words
 
 @dataclass(frozen=True)
 class CardView:
-    """A card in words; ``answers``: the flow it is for; ``rivals``: a line per competitor the standards describe."""
+    """A card in words; ``answers``: the flows it is for; ``rivals``: a line per competitor the standards describe."""
 
     title: str
-    answers: str
+    answers: tuple[str, ...]
     fact: str
     concern: str
     view: str
@@ -24,18 +24,24 @@ class CardView:
 
 
 def card_views(cards: Iterable[ChosenCard], locale: str) -> tuple[CardView, ...]:
-    """The cards in ``locale``, in their order."""
+    """The cards in ``locale`` in the order of their largest flow; a card that answers several flows stands once."""
     words = Words(locale)
-    return tuple(
-        CardView(
-            title=one.card.title.text(locale),
-            answers=_answers(one, words),
-            fact=one.card.fact.text(locale),
-            concern=one.card.concern.text(locale),
-            view=one.card.view.text(locale),
-            rivals=tuple(said for rival in one.competitors if (said := _rival(rival, words))),
-        )
-        for one in cards
+    flows: dict[str, list[ChosenCard]] = {}
+    for one in cards:
+        flows.setdefault(one.card.title.en, []).append(one)
+    return tuple(_view(same, words) for same in flows.values())
+
+
+def _view(same: Sequence[ChosenCard], words: Words) -> CardView:
+    card, locale = same[0].card, words.locale
+    said = [_rival(rival, words) for one in same for rival in one.competitors]
+    return CardView(
+        title=card.title.text(locale),
+        answers=tuple(_answers(one, words) for one in same),
+        fact=card.fact.text(locale),
+        concern=card.concern.text(locale),
+        view=card.view.text(locale),
+        rivals=tuple(dict.fromkeys(line for line in said if line)),
     )
 
 

@@ -239,7 +239,7 @@ class _Plan:
         sheet.cells([text(f"argument_cards.{name}", self.page.locale) for name in names], "head")
         sheet.paper.freeze_panes(2, 2)
         for one in views:
-            said = (one.answers, one.title, one.fact, one.concern, one.view, "\n".join(one.rivals))
+            said = ("\n".join(one.answers), one.title, one.fact, one.concern, one.view, "\n".join(one.rivals))
             sheet.cells(said, ("cell", "strong", *["cell"] * 4))
 
     def leads(self) -> None:

@@ -87,7 +87,7 @@ def test_a_competitor_s_price_stands_with_day_and_source_and_an_empty_entry_is_l
         "指导价 99,000 至 150,000 元；来源：官网、2026年10月1日",
     )
     assert english.rivals[0].endswith("list price CNY 99,000 to 150,000; source: 官网, 2026-10-01")
-    assert english.answers == "骋远S5 lost to 哈弗 for “power”: 3"
+    assert english.answers == ("骋远S5 lost to 哈弗 for “power”: 3",)
     assert (english.fact, english.concern, english.view) == (
         chosen[0].card.fact.en, chosen[0].card.concern.en, chosen[0].card.view.en,
     )  # fmt: skip

@@ -59,9 +59,8 @@ def _again(dealer: np.ndarray, text: np.ndarray, about: np.ndarray, signal: Sign
 
     A dealer that loses many deals for one reason, or whose staff write another language, repeats the phrases that
     belong to it: copies are expected per stratum ``about`` (reason filed and language), as the other dealers use the
-    text there. Their number is negative binomial: houses differ in their phrases (``_dispersion``), and how common a
-    text is elsewhere is known no better than from the copies there. It must also make up much of what the dealer
-    writes: a few colleagues' usual words for each reason do not.
+    text there. It must also make up much of what the dealer writes: a few colleagues' usual words for each reason do
+    not.
     """
     limits, many = signal.limits, int(text.max()) + 1
     own = np.bincount(dealer)
@@ -73,13 +72,10 @@ def _again(dealer: np.ndarray, text: np.ndarray, about: np.ndarray, signal: Sign
     common = np.argsort(np.bincount(text), kind="stable")[-_COMMON:]
     dispersion = _dispersion(_copies(dealer, text, about, common), limits["share"] * own[:, None], spread)
     found = _copies(dealer, text, about, striking)
-    shape = 1 / (dispersion + 1 / (found.elsewhere + 0.5))
-    usual = found.usual + 0.5 * found.weight  # half a copy more: a text nobody else has used yet is not impossible
-    chance = nbinom.sf(found.here - 1, shape, shape / (shape + usual))
     repeated = (found.here >= limits["copies"]) & (found.here >= limits["share"] * own[:, None])
     position = np.full(many, -1)
     position[striking] = np.arange(len(striking))
-    flagged = repeated & (own >= signal.rows)[:, None] & (chance < limits["chance"])
+    flagged = repeated & (own >= signal.rows)[:, None] & (_chance(found, dispersion) < limits["chance"])
     return np.append(flagged, np.zeros((len(own), 1), bool), axis=1)[dealer, position[text]]
 
 
@@ -107,6 +103,17 @@ def _copies(dealer: np.ndarray, text: np.ndarray, about: np.ndarray, chosen: np.
     own = np.bincount(cell, ratio[dealer, about], minlength=size).reshape(dealers, many)
     usual = np.maximum(ratio @ everywhere.T - own, 0.0)
     return _Copies(here, everywhere.sum(axis=1) - here, usual, own / np.maximum(here, 1))
+
+
+def _chance(copies: _Copies, dispersion: float) -> np.ndarray:
+    """How probable as many copies or more are: negative binomial, dealers x texts.
+
+    Houses differ in their phrases (``dispersion``), and how common a text is elsewhere is known no better than from
+    the copies there, half a one more: what nobody else has written yet is not impossible.
+    """
+    shape = 1 / (dispersion + 1 / (copies.elsewhere + 0.5))
+    usual = copies.usual + 0.5 * copies.weight
+    return np.asarray(nbinom.sf(copies.here - 1, shape, shape / (shape + usual)))
 
 
 def _dispersion(common: _Copies, limit: np.ndarray, spread: float) -> float:

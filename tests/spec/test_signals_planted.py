@@ -6,6 +6,7 @@ import pytest
 
 from expectations.authenticity.find import DETECTORS
 from expectations.authenticity.phones import phone_marks
+from models.catalogue.signals import signals
 from tests.support.signal_cases import UNTIL, flagged, found, network, rows_of
 
 DEALER = "D07"
@@ -260,6 +261,39 @@ def test_a_phrase_all_dealers_use_is_nobodys_copy(tables):
     rows = tables["defeats"].sample(frac=0.2, random_state=3).index
     tables["defeats"].loc[rows, "reason_text"] = "客户暂无购车意向,后续继续跟进"
     assert flagged(found(tables)) == set()
+
+
+SAID = {
+    "price_too_high": "the price was more than he wanted to pay",
+    "product_power": "he said the engine had no power on the hill",
+    "supply_no_stock": "not in stock and he needed a car this week",
+    "customer_plan_postponed": "he has put off buying a car until next year",
+}
+
+
+def test_the_words_for_a_reason_in_the_staffs_own_language_are_no_copies(tables):
+    """Four dealers write English, one sentence a reason; one of them loses a third of its deals for the same reason."""
+    defeats = tables["defeats"]
+    rng = np.random.default_rng(8)
+    more = rng.permutation(rows_of(tables, "defeats", DEALER))
+    defeats.loc[more[: len(more) // 5], "reason_code"] = "supply_no_stock"
+    for dealer in ("D02", "D05", DEALER, "D11"):
+        own = rng.permutation(rows_of(tables, "defeats", dealer))
+        half = own[: len(own) // 2]
+        defeats.loc[half, "reason_text"] = defeats.loc[half, "reason_code"].map(SAID)
+    own = defeats.loc[rows_of(tables, "defeats", DEALER), "reason_text"]
+    assert (own == SAID["supply_no_stock"]).mean() > signals()["copied_text"].limits["share"]
+    assert flagged(found(tables)) == set()
+
+
+def test_copies_in_the_staffs_own_language_are_found(tables):
+    defeats = tables["defeats"]
+    for dealer in ("D02", "D05", DEALER, "D11"):
+        own = rows_of(tables, "defeats", dealer, 0.5)
+        defeats.loc[own, "reason_text"] = defeats.loc[own, "reason_code"].map(SAID)
+    rows = rows_of(tables, "defeats", DEALER, 0.2)
+    defeats.loc[rows, "reason_text"] = "customer is not interested, will keep in touch with him"
+    assert flagged(found(tables)) == {(DEALER, "copied_text")}
 
 
 def test_bare_dates_are_no_burst(tables):

@@ -9,6 +9,7 @@ import pytest
 from expectations.authenticity import SignalOptions, find_signals
 from expectations.authenticity.find import DETECTORS
 from expectations.authenticity.parts import clustered
+from expectations.authenticity.wording import _chance, _copies, _dispersion
 from expectations.scoring import weights
 from models.catalogue.signal_manual import PAGE, page
 from models.catalogue.signals import FILE, PeerTest, signals
@@ -185,3 +186,23 @@ def test_a_level_a_dealer_has_throughout_is_no_crowd():
     level = np.append(np.zeros(90, int), np.ones(10, int))
     cell = np.random.default_rng(2).integers(0, 4, 100)
     assert not clustered(np.zeros(100, int), cell, level, {"cell_rows": 5, "cell_share": 0.2}, 1e-3).any()
+
+
+@pytest.mark.parametrize("houses_differ", [0.0, 0.5])
+def test_honest_houses_reach_the_chance_of_a_copy_no_more_often_than_it_says(houses_differ):
+    """Every dealer draws its remarks from common phrases, some liked more by its house than elsewhere."""
+    rng = np.random.default_rng(11)
+    phrases, dealers, rows = 150, 60, 200
+    common = rng.dirichlet(np.ones(phrases))
+    chances = []
+    for _ in range(5):
+        houses = common * np.exp(houses_differ * rng.normal(size=(dealers, phrases)))
+        text = np.concatenate([rng.choice(phrases, rows, p=own / own.sum()) for own in houses])
+        dealer, about = np.repeat(np.arange(dealers), rows), np.zeros(dealers * rows, int)
+        copies = _copies(dealer, text, about, np.arange(phrases))
+        dispersion = _dispersion(copies, np.array([[0.12 * rows]]), spread=0.5)
+        chances.append(_chance(copies, dispersion)[copies.here > 0])
+    many = 5 * dealers * phrases
+    for limit in (1e-2, 1e-3, 1e-4):
+        reached = (np.concatenate(chances) < limit).sum()
+        assert reached < many * limit + 3 * np.sqrt(many * limit)

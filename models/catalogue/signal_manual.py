@@ -33,6 +33,10 @@ A signal looks at the rows of the last {months} months and counts, per dealer, t
    as many or more. A sign that can show in several ways is corrected for their number (Bonferroni).
 3. **Correction.** Benjamini-Hochberg at {fdr:.0%} over all dealers and signals tested. Without any fakery that bounds
    the chance of a single alarm in the network; the measured rates are in [benchmarks](benchmarks.md).
+   A crowd of rows (copies of one text, one consultant's reason, one caller, one day) counts as a sign only where it is
+   itself improbable. Copies are held against how other dealers use the text where they file the same reason in the
+   same language, since whoever loses more for one reason also writes its phrases more often; how much houses differ in
+   their phrases is learnt from their common texts.
 4. An alarm also needs a minimum of evidence rows and, for some signs, an effect large enough to matter (limits below).
 
 **Not checked is no pass.** A missing table or column, fewer than {peers} dealers with enough rows, or too few rows of a

@@ -15,6 +15,7 @@ from models.settings import KEY_FILE, SETTINGS_FILE, Settings, load_settings
 
 STANDARDS = "standards"  # the folder of an OEM's own standards, unless the settings name another
 EXAMPLE_STANDARDS = Path(__file__).parent / "standards_example"  # what `rematch init` puts there, all of it comments
+EXAMPLE_SCENES = Path(__file__).parent / "scenes_example"  # likewise; no file of it is a scene until it is renamed
 
 __all__ = ["HOME_VARIABLE", "Workspace", "home_from"]
 

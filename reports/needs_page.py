@@ -59,7 +59,9 @@ def _named(kind: str, key: str, sure: Sequence[ProfileValue], words: AnalysisWor
 
 
 def _attributes(nation: ScopeFigures, words: AnalysisWords) -> list[Section]:
+    """A section per attribute, those with a sure difference first."""
     found = []
+    sure = {f"by-{one.attribute}" for one in nation.profile if lift_kind(one) in ("costs", "gains")}
     for attribute, rows in groupby(nation.profile, key=lambda one: one.attribute):
         values, title = list(rows), words.attribute(attribute)
         if any(one.q_value is not None for one in values):
@@ -67,7 +69,7 @@ def _attributes(nation: ScopeFigures, words: AnalysisWords) -> list[Section]:
         else:
             why = words.message(values[0].missing) if values[0].missing else ""
             found.append(Section(f"by-{attribute}", title, missing=words.page("needs.untested", why=why)))
-    return found
+    return sorted(found, key=lambda part: part.anchor not in sure)
 
 
 def _series(series: Sequence[ScopeFigures], words: AnalysisWords) -> Section:

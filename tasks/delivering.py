@@ -68,7 +68,7 @@ def _documents(job: Job, plan: Plan, figures: DealerFigures, analysis: AnalysisF
         around = {"overview": overview, "quality": quality if (folder / quality).is_file() else ""}
         leading = links(STEM, locale, workbook=workbook, analysis=page_name(ANALYSIS, locale), **around)
         region = f"../../{region_link(plan.region_id, locale)}" if plan.region_id in analysis.regions else ""
-        beside = around | {"region": region, "plan": page_name(STEM, locale)}
+        beside = {"overview": overview, "region": region, "plan": page_name(STEM, locale)} | around
         made[folder / page_name(ANALYSIS, locale)] = dealer_page(scope, locale, beside)
         made[folder / page_name(STEM, locale)] = render("plan.html.j2", page, locale, leading).encode("utf-8")
         made[folder / workbook] = plan_workbook(page, plan, figures)

@@ -10,7 +10,7 @@ from flows.commands.screen import console, say, show_table, t
 from flows.reader import reader_locale
 from models.errors import SettingsError
 from models.settings import KEY_FILE, SETTINGS_FILE, Settings
-from models.workspace import EXAMPLE_STANDARDS, STANDARDS, Workspace
+from models.workspace import EXAMPLE_SCENES, EXAMPLE_STANDARDS, STANDARDS, Workspace
 
 
 def existing(home: Path) -> Workspace:
@@ -65,7 +65,7 @@ def init_workspace(home: Path) -> None:
     if not file.exists():
         file.write_text(settings_text(), "utf-8")
         made.append(file)
-    made += _example_standards(workspace)
+    made += [*_example_standards(workspace), *_example_scenes(workspace)]
     Database.of(workspace).migrate()
     for path in made:
         say("init.made", path=path)
@@ -79,6 +79,14 @@ def _example_standards(workspace: Workspace) -> list[Path]:
     folder = workspace.home / STANDARDS
     shutil.copytree(EXAMPLE_STANDARDS, folder)
     return [folder]
+
+
+def _example_scenes(workspace: Workspace) -> list[Path]:
+    """The example of a named scene, where the workspace has no such folder yet."""
+    if workspace.scenes.is_dir():
+        return []
+    shutil.copytree(EXAMPLE_SCENES, workspace.scenes)
+    return [workspace.scenes]
 
 
 def show_standards(home: Path) -> None:

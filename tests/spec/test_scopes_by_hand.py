@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
 from models.catalogue.filter_rules import filter_rules
-from models.catalogue.scenes import check_values, load_scene
+from models.catalogue.scenes import FIELDS, check_values, load_scene
 from models.errors import CatalogueError
+from models.workspace import EXAMPLE_SCENES
 from tasks.analysis_counts import Filing, beside, change, defeat_figures, known_months, rate_of, without
 from tasks.compute.closings import closed_leads
 from tasks.compute.defeat_filter import judge_defeats
@@ -200,3 +203,17 @@ def test_defeats_by_destination_brand_and_consultant():
     assert brands == {"甲": (1, 1, ("product_power",)), "": (1, 0, ("product_power",)), "乙": (0, 0, ())}
     assert found.sisters == (("Second", 1),)
     assert found.people == (("C1", 2, 1, 1, 0), ("C2", 2, 1, 1, 0))
+
+
+def test_the_example_of_rematch_init_is_a_scene_once_it_is_renamed(tmp_path):
+    [example] = EXAMPLE_SCENES.iterdir()
+    assert not list(EXAMPLE_SCENES.glob("*.toml")), "nothing is a scene before somebody wants it"
+    lines = example.read_text("utf-8").splitlines()
+    for number, extra in enumerate(["", *(line[2:] for line in lines if re.match("# [a-z_]+ = ", line))]):
+        file = tmp_path / f"show_{number}.toml"
+        place = lines.index("[filter]") + 1
+        file.write_text("\n".join([*lines[:place], extra, *lines[place:]]), "utf-8")
+        found = load_scene(file)
+        assert (found.name.en, found.filter.source) == ("Autumn motor show", ("车展外拓",))
+        assert set(found.filter.values()) == {"source", *([extra.split(" = ")[0]] if extra else [])}
+    assert number == len(FIELDS) - 1, "every other filter stands there as a comment"

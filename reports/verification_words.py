@@ -29,7 +29,7 @@ class LookView:
     """A look at an earlier measure: its verdict in a word and in a sentence, and what to know beside it.
 
     ``standing`` colours the word: better, worse, or nothing; ``lines`` are (name, sentence): execution, doubts, next
-    look, what follows, next measure.
+    look, what follows, next measure. Not ``due``: no whole month, or too few, since it was carried out.
     """
 
     title: str
@@ -38,6 +38,7 @@ class LookView:
     sentence: str
     lines: tuple[tuple[str, str], ...]
     measure_id: str
+    due: bool
 
 
 def look_views(figures: DealerVerification, words: Words) -> tuple[LookView, ...]:
@@ -103,6 +104,7 @@ class _Look:
             sentence=self.sentence(),
             lines=lines,
             measure_id=str(self.effect["measure_id"]),
+            due=not self.early,
         )
 
     def badge(self) -> str:
@@ -126,6 +128,9 @@ class _Look:
                 word = "no_target"
             return self.t(f"verdict.{word}", **self.figures())
         why = sentence(self.effect, self.words.locale)
+        if self.early and self.look.next_look:
+            since, cycle = self.f.month(self.look.since), self.f.month(self.look.next_look)
+            return self.t("early", since=since, cycle=cycle)
         if self.early or not self.look.since:
             return why
         if self.number("effect_points") is not None and not self.undone:
@@ -181,7 +186,7 @@ class _Look:
         return [(self.t("head.execution"), evidence if len(said) == 1 else both)]
 
     def next_look(self) -> Sequence[tuple[str, str]]:
-        if not self.look.next_look:
+        if self.early or not self.look.next_look:
             return ()
         return [(self.t("head.next_look"), self.t("next_look", cycle=self.f.month(self.look.next_look)))]
 

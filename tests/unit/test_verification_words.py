@@ -118,7 +118,10 @@ def test_a_look_that_is_not_due_has_no_verdict():
     shown = view(replace(look("not_enough_evidence", key="judge.why.too_early"), next_look="2026-12"))
     assert shown.badge == "not due yet"
     assert shown.standing == ""
-    assert ("Next look", "with the figures of 2026-12.") in shown.lines
+    assert shown.sentence == "Counts from 2026-07; the first look is with the figures of 2026-12."
+    later = view(replace(look("not_enough_evidence"), next_look="2026-12"))
+    assert later.due
+    assert ("Next look", "with the figures of 2026-12.") in later.lines
 
 
 @pytest.mark.parametrize("locale", LOCALES)

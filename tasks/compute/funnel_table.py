@@ -44,7 +44,7 @@ def _cells(closed: pd.DataFrame) -> pd.DataFrame:
         closed["won"].astype("bool"),
     )
     keys = ["month", "region_id", "dealer_id", "series"]
-    rows = closed[keys].astype("object").fillna("").astype("str")
+    rows = closed[keys].astype("str").fillna("")
     rows = rows.assign(
         leads=1,
         visited=visited,

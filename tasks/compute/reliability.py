@@ -104,7 +104,9 @@ def _scope_shares(
 ) -> pd.DataFrame:
     of_rows = shown[key] if key else pd.Series(NATION, index=shown.index)
     counts = {
-        name: shown.assign(scope_id=of_rows)[shown[name].notna() & (shown[name] != "") & (of_rows != "")]
+        name: pd.DataFrame({"scope_id": of_rows, name: shown[name]})[
+            shown[name].notna() & (shown[name] != "") & (of_rows != "")
+        ]
         .groupby(["scope_id", name])
         .size()
         for name in ("declared", "confirmed", "used")

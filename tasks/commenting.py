@@ -16,13 +16,14 @@ from reports.commentary import CommentaryFacts, Contrast, Share
 from reports.figures import Comparison
 from tasks.compute.changes import changes
 from tasks.compute.defeat_filter import defeats_of_cycle
-from tasks.compute.destinations import competitor_table
+from tasks.compute.destinations import COMPETITOR_COLUMNS, competitor_table
 from tasks.compute.filings import UNASSIGNED
 from tasks.compute.indicators import earlier_months
 from tasks.job import Job
 from tasks.sums import indicator_sums, read_reason_sums
 
 _CELLS = ["month", "dealer_id", "region_id", "series"]
+_NO_FLOWS = pd.DataFrame(columns=COMPETITOR_COLUMNS)  # of series with too few leads for any flow to be told
 _LEADS = ["month", *_CELLS[1:], "won", "leads"]
 
 
@@ -105,8 +106,10 @@ class Commenting:
         gate: Share | None = None,
     ) -> CommentaryFacts:
         cycle = self.job.cycle.name
-        table = changes(closings, reasons, competitor_table(defeats, cycle), cycle, commentary_rules())
-        month = closings[closings["month"] == cycle]
+        month, rules = closings[closings["month"] == cycle], commentary_rules()
+        large = [series for series, leads in month.groupby("series")["leads"].sum().items() if leads >= rules.min_cases]
+        flows = competitor_table(defeats[defeats["series"].isin(large)], cycle) if large else _NO_FLOWS
+        table = changes(closings, reasons, flows, cycle, rules)
         verdicts = defeats_of_cycle(defeats, cycle)["verdict"].value_counts()
         quality = self._quality[self._quality["dealer_id"].isin(dealers)]
         apart = int(quality[["quarantined", "held"]].sum().sum())

@@ -36,6 +36,7 @@ CHANGE_DTYPES = {
 #: Defeats for an excluded or missing brand are in no flow: a change of them is one of bookkeeping.
 _KEYS = ("reason", "series", "brand", "region_id")
 _Row = dict[str, object]
+_Sums = dict[tuple[str, ...], tuple[int, ...]]
 
 
 def changes(
@@ -48,7 +49,7 @@ def changes(
     models.catalogue.commentary; regions stand beside the others where there are several.
     """
     months = dict(zip(("previous", "last_year"), earlier_months(cycle), strict=True))
-    leads = closings.groupby(closings["month"].astype("str"))[["leads", "won"]].sum()
+    leads = _sums(closings, ("month",), ("leads", "won"))
     rows = [
         *_close_rates(leads, cycle, months),
         *_regions(closings[closings["month"].astype("str") == cycle]),
@@ -59,8 +60,21 @@ def changes(
     return _judged(enough)
 
 
-def _count(leads: pd.DataFrame, month: str, name: str) -> int:
-    return int(leads[name].get(month, 0))
+def _sums(frame: pd.DataFrame, by: tuple[str, ...], names: tuple[str, ...]) -> _Sums:
+    """Columns added up in plain words: a scope is small and looked at often, for which a frame's grouping is slow."""
+    found: _Sums = {}
+    columns = [frame[name].tolist() for name in (*by, *names)]
+    for values in zip(*columns, strict=True):
+        key = tuple(map(str, values[: len(by)]))
+        before = found.get(key, (0,) * len(names))
+        found[key] = tuple(int(old + new) for old, new in zip(before, values[len(by) :], strict=True))
+    return found
+
+
+def _both(leads: _Sums, month: str) -> tuple[int, int]:
+    """Leads closed and won in a month."""
+    closed, won = leads.get((month,), (0, 0))
+    return closed, won
 
 
 def _row(kind: str, cases: int, of: int, other_cases: int, other_of: int, **about: str) -> _Row:
@@ -68,36 +82,33 @@ def _row(kind: str, cases: int, of: int, other_cases: int, other_of: int, **abou
     return {"kind": kind, **dict.fromkeys(_KEYS, ""), **about, **counts}
 
 
-def _close_rates(leads: pd.DataFrame, cycle: str, months: dict[str, str]) -> Iterator[_Row]:
-    now = _count(leads, cycle, "won"), _count(leads, cycle, "leads")
+def _close_rates(leads: _Sums, cycle: str, months: dict[str, str]) -> Iterator[_Row]:
+    closed, won = _both(leads, cycle)
     for against, month in months.items():
-        yield _row(f"close_rate_{against}", *now, _count(leads, month, "won"), _count(leads, month, "leads"))
+        closed_then, won_then = _both(leads, month)
+        yield _row(f"close_rate_{against}", won, closed, won_then, closed_then)
 
 
 def _regions(month: pd.DataFrame) -> Iterator[_Row]:
-    known = month[month["region_id"].astype("str") != ""]
-    by_region = known.groupby(known["region_id"].astype("str"))[["won", "leads"]].sum()
-    whole = by_region.sum()
+    by_region = {key: counts for (key,), counts in _sums(month, ("region_id",), ("won", "leads")).items() if key}
     if len(by_region) < 2:
         return
-    for region, row in by_region.iterrows():
-        rest = whole - row
-        yield _row("region", int(row["won"]), int(row["leads"]), int(rest["won"]), int(rest["leads"]),
-                   region_id=str(region))  # fmt: skip
+    all_won, all_closed = (sum(counts[place] for counts in by_region.values()) for place in (0, 1))
+    for region, (won, closed) in sorted(by_region.items()):
+        yield _row("region", won, closed, all_won - won, all_closed - closed, region_id=region)
 
 
-def _reasons(reasons: pd.DataFrame, leads: pd.DataFrame, cycle: str, months: dict[str, str]) -> Iterator[_Row]:
-    named = reasons[reasons["reason"].astype("str") != ALL_LEADS]
-    used = named.groupby([named["reason"].astype("str"), named["month"].astype("str")])["used"].sum()
-    for reason in sorted(set(used.index.get_level_values(0))):
-        mine = used[reason]
+def _reasons(reasons: pd.DataFrame, leads: _Sums, cycle: str, months: dict[str, str]) -> Iterator[_Row]:
+    used = _sums(reasons, ("reason", "month"), ("used",))
+    for reason in sorted({reason for reason, _ in used} - {ALL_LEADS}):
         for against, month in months.items():
-            yield _row(f"reason_{against}", int(mine.get(cycle, 0)), _count(leads, cycle, "leads"),
-                       int(mine.get(month, 0)), _count(leads, month, "leads"), reason=reason)  # fmt: skip
+            (cases,), (cases_then,) = (used.get((reason, name), (0,)) for name in (cycle, month))
+            closed, closed_then = (_both(leads, name)[0] for name in (cycle, month))
+            yield _row(f"reason_{against}", cases, closed, cases_then, closed_then, reason=reason)
 
 
 def _flows(flows: pd.DataFrame, closings: pd.DataFrame, cycle: str, months: dict[str, str]) -> Iterator[_Row]:
-    of = closings.groupby([closings["series"].astype("str"), closings["month"].astype("str")])["leads"].sum()
+    of = _sums(closings, ("series", "month"), ("leads",))
     columns = {"previous": "defeats_previous", "last_year": "defeats_last_year"}
     known = flows[flows["competitor_brand"].fillna("") != ""]
     for row in known.to_dict("records"):
@@ -105,8 +116,9 @@ def _flows(flows: pd.DataFrame, closings: pd.DataFrame, cycle: str, months: dict
         for against, month in months.items():
             before = row.get(columns[against])
             if before is not None and not pd.isna(before):
-                yield _row(f"flow_{against}", int(row["defeats"]), int(of.get((series, cycle), 0)), int(before),
-                           int(of.get((series, month), 0)), series=series, brand=brand)  # fmt: skip
+                (closed,), (closed_then,) = (of.get((series, name), (0,)) for name in (cycle, month))
+                counts = int(row["defeats"]), closed, int(before), closed_then
+                yield _row(f"flow_{against}", *counts, series=series, brand=brand)
 
 
 def _comparable(row: _Row, rules: CommentaryRules) -> bool:

@@ -96,7 +96,7 @@ def test_the_record_stands_in_the_order_of_proposal_and_counts_what_is_open():
     other = record("rehearse_products", 1) | {"reason": "process_product_knowledge"}
     shown = part(record=[*rows, other], judged={EffectVerdict.EFFECTIVE: 1})
     assert [line.rank for line in shown.record] == ["1", "2"]
-    assert shown.record[0].effect == "close rate +1.8 pts (90 % interval +0.8 to +2.8; 3 dealers)"
+    assert shown.record[0].effect == "close rate +1.8 pts (90 % interval +0.8 to +2.8; dealers: 3)"
     assert shown.record[0].standing == "better"
     assert shown.record[1].verdict == "not tried yet"
     assert "1." in shown.waiting
@@ -111,9 +111,9 @@ def test_duties_are_grouped_by_owner_region_and_step_regions_first():
     many = [duty(Role.DEALER, step="extend", dealer=f"D{number}") for number in range(MOST_NAMED + 3)]
     shown = part(duties=[*many, duty(Role.OEM, step="effective"), duty(region="R2"), duty(), duty(step=None)]).duties
     assert [line.owner for line in shown] == [
-        "the region East",
-        "the region East",
-        "the region R2",
+        "the region: East",
+        "the region: East",
+        "the region: R2",
         "the OEM",
         "the dealer",
     ]

@@ -191,7 +191,7 @@ def test_delivered_plans_say_because_and_name_the_dealer_that_agreed(delivered):
         "en",
     )
     first, only = (problem.measures[0].because for problem in page.problems if problem.measures)
-    assert first[0].startswith("Proposed first because 2 dealers")
+    assert first[0].startswith("Proposed first because of its record (dealers with a result: 2)")
     assert "苏州立成店" in first[1]
     assert only == ("Proposed first because it is the only measure of the scheme for this reason.",)
     own = CycleFigures(delivered).dealer(KEEP)

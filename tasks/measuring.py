@@ -18,6 +18,7 @@ from tasks.compute.lead_facts import REASONS as REASON_FACTS
 from tasks.compute.lead_facts import lead_facts, open_facts
 from tasks.compute.reason_table import reason_sums
 from tasks.compute.reviewed_texts import reviewed_texts
+from tasks.compute.revisits import asked_customers
 from tasks.compute.text_coding import coder
 from tasks.compute.text_model import learn
 from tasks.job import Job, Outcome
@@ -93,8 +94,9 @@ def judge_filings(job: Job) -> Outcome:
     """
     tables = known_tables(job, JUDGED)
     start = history_from(job)
-    learnt = learn(reviewed_texts(tables, start), text_rules().model, coder())
-    defeats = judge_defeats(tables, filter_rules(), start, learnt.model)
+    asked = asked_customers(tables, start)
+    learnt = learn(reviewed_texts(asked), text_rules().model, coder())
+    defeats = judge_defeats(tables, filter_rules(), start, learnt.model, asked)
     job.results.write("defeats", defeats)
     job.results.write("text_coding", learnt.accuracy.assign(cycle=job.cycle.name))
     verdicts = defeats_of_cycle(defeats, job.cycle.name)["verdict"].value_counts()

@@ -16,12 +16,10 @@ from models.catalogue.filter_rules import FilterRules
 from models.catalogue.reasons import excluded_codes
 from tasks.compute.days import days_between, month_of
 from tasks.compute.evidence import evidence_json
-from tasks.compute.filings import filings_of
-from tasks.compute.frames import empty_frame
 from tasks.compute.identity import lead_evidence, phones, sales_evidence
 from tasks.compute.known import Tables
 from tasks.compute.loss import stage, used_reason
-from tasks.compute.revisits import calls_of, informative_calls
+from tasks.compute.revisits import Asked, asked_customers
 from tasks.compute.text_coding import Model
 
 Flags = npt.NDArray[np.bool_]
@@ -88,13 +86,18 @@ class _Found:
 
 
 def judge_defeats(
-    tables: Tables, rules: FilterRules, history_from: pd.Timestamp | None = None, texts: Model | None = None
+    tables: Tables,
+    rules: FilterRules,
+    history_from: pd.Timestamp | None = None,
+    texts: Model | None = None,
+    asked: Asked | None = None,
 ) -> pd.DataFrame:
     """The verdict on every filing from ``history_from`` on (all when None), with what ``tables`` knew.
 
     ``tables``: lake frames cut to ``as_of`` (tasks.compute.known.as_known); ``sales`` and ``revisits`` may be empty or
-    absent, phones missing throughout; ``texts``: the model asked where keywords are silent. One row per filing,
-    ordered by time of filing and lead; a lead defeated without a row in ``defeats`` is filed implicitly by its own
+    absent, phones missing throughout; ``texts``: the model asked where keywords are silent; ``asked``: what
+    ``asked_customers`` makes of the same tables and history, where it is known already. One row per filing, ordered by
+    time of filing and lead; a lead defeated without a row in ``defeats`` is filed implicitly by its own
     ``defeated_at``. Columns (docs/architecture.md):
 
     - those of exports.md; ``cycle`` and ``filed_month`` are the month of filing; ``evidence`` is JSON: rule, ids and
@@ -106,9 +109,8 @@ def judge_defeats(
     - ``reason_source``: where the used reason comes from (confirmed, text, model, declared; missing without a reason);
       ``reason_phrase``, ``reason_probability``: the keyword or the model's probability that made it
     """
-    filings = filings_of(tables, history_from)
-    found = _Found()
-    calls = _calls(filings, tables)
+    known = asked if asked is not None else asked_customers(tables, history_from)
+    filings, calls, found = known.filings, known.told, _Found()
     _other_rows(found, filings, tables, rules)
     _lead_itself(found, filings, rules)
     for answer in _REVISIT_RULES:
@@ -130,15 +132,6 @@ def lacking_evidence(defeats: pd.DataFrame) -> dict[str, int]:
     rows = defeats["lacking"].value_counts()
     count = {name: sum(int(n) for text, n in rows.items() if name in str(text).split(";")) for name in LACKING}
     return {name: filings for name, filings in count.items() if filings}
-
-
-def _calls(filings: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    if len(tables.get("revisits", ())):
-        return informative_calls(filings, calls_of(filings, tables["revisits"]))
-    nothing = {"called_at": "datetime64[us]"} | dict.fromkeys(
-        ("answer", "bought_dealer_id", "bought_brand", "reason"), "str"
-    )
-    return empty_frame(nothing).reindex(filings.index).astype(nothing)
 
 
 def _other_rows(found: _Found, filings: pd.DataFrame, tables: Tables, rules: FilterRules) -> None:

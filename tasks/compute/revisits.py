@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from tasks.compute.filings import filings_of
+from tasks.compute.frames import empty_frame
+from tasks.compute.known import Tables
+
 #: Columns of a call that the filter reads, beside the derived ones.
 _TOLD = ("called_at", "answer", "bought_dealer_id", "bought_brand", "reason")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """``filings``, the ``calls`` about them (``calls_of``), what was ``told`` per filing (``informative_calls``)."""
+
+    filings: pd.DataFrame
+    calls: pd.DataFrame
+    told: pd.DataFrame
+
+
+def asked_customers(tables: Tables, history_from: pd.Timestamp | None = None) -> Asked:
+    """The filings from ``history_from`` on (all when None) and what their customers answered.
+
+    ``tables`` as known at ``as_of``: dealers, leads, defeats; revisits may be empty or absent.
+    """
+    filings = filings_of(tables, history_from)
+    revisits = tables.get("revisits", pd.DataFrame())
+    if len(revisits):
+        calls = calls_of(filings, revisits)
+        return Asked(filings, calls, informative_calls(filings, calls))
+    nothing = dict.fromkeys(_TOLD, "str") | {"called_at": "datetime64[us]"}
+    return Asked(filings, revisits, empty_frame(nothing).reindex(filings.index).astype(nothing))
 
 
 def calls_of(filings: pd.DataFrame, revisits: pd.DataFrame) -> pd.DataFrame:

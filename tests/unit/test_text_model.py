@@ -17,6 +17,7 @@ from models.errors import CatalogueError
 from models.messages import has
 from tasks.compute.loss import used_reason
 from tasks.compute.reviewed_texts import reviewed_texts
+from tasks.compute.revisits import asked_customers
 from tasks.compute.simulation import phrases
 from tasks.compute.text_coding import code_texts, coder, spoken
 from tasks.compute.text_model import ACCURACY_DTYPES, _wordings, learn, score
@@ -200,8 +201,12 @@ def test_reviewed_texts_are_the_filings_and_the_agents_own():
         defeats=[{"lead_id": "L1", "reason_text": "嫌贵"}, {"lead_id": "L2", "reason_text": "没回访过"}],
         revisits=[told | {"called_at": "2025-03-12"}],
     )
-    assert set(map(tuple, reviewed_texts(known).to_numpy())) == {("嫌贵", "product_power"), ("没劲", "product_power")}
-    assert reviewed_texts(known | {"revisits": known["revisits"].head(0)}).empty
+    found = reviewed_texts(asked_customers(known))
+    assert set(map(tuple, found.to_numpy())) == {
+        ("嫌贵", "product_power"),
+        ("没劲", "product_power"),
+    }
+    assert reviewed_texts(asked_customers(known | {"revisits": known["revisits"].head(0)})).empty
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from models.catalogue.commentary import commentary_rules
 from models.enums import DefeatVerdict, Destination
 from reports.analysis_figures import Brand, Change, Counted, Defeats, Moments, Month
 from reports.figures import Comparison
@@ -44,14 +45,16 @@ class Filing(NamedTuple):
 
 
 def known_months(nation: Funnel) -> list[str]:
-    """The months the data cover: those in which the nation closed at least a tenth of what it does in a usual month.
+    """The months the data cover: those in which the nation closed ``least_share`` of what it does in a usual month.
 
-    The first months of an export hold a few early orders only: rates of them would be those of no month.
+    The first months of an export hold early orders only: rates of them would be those of no month. The share is the
+    commentary's, which leaves out the same months.
     """
     if not nation:
         return []
+    least = commentary_rules().least_share
     usual = sorted(counts["leads"] for counts in nation.values())[len(nation) // 2]
-    return sorted(month for month, counts in nation.items() if counts["leads"] >= usual / 10)
+    return sorted(month for month, counts in nation.items() if counts["leads"] >= usual * least)
 
 
 def added(funnel: Funnel, months: Sequence[str], name: str) -> int:

@@ -149,7 +149,7 @@ def month(leads, won, visited=0):
 
 
 def test_early_orders_before_the_export_begins_are_no_month():
-    nation = {"2025-01": month(3, 3), "2025-02": month(100, 20), "2025-03": month(120, 20), "2025-04": month(90, 20)}
+    nation = {"2025-01": month(19, 19), "2025-02": month(100, 20), "2025-03": month(120, 20), "2025-04": month(90, 20)}
     assert known_months(nation) == ["2025-02", "2025-03", "2025-04"]
     assert rate_of(nation, ["2025-01"], known_months(nation)).rate is None
     assert known_months({}) == []

@@ -7,12 +7,13 @@ from itertools import product
 
 import pandas as pd
 import pytest
-from support.delivered import KEEP, RECTIFY
+from openpyxl import load_workbook
+from support.delivered import KEEP, RECTIFY, UNDER_WAY
 
 from models import ledger
 from models.catalogue.follow_ups import STEPS, follow_ups
 from models.database import Database
-from models.enums import EffectVerdict, ExecutionState, PlanKind
+from models.enums import EffectVerdict, ExecutionState, PlanKind, PlanState, Role
 from models.messages import LOCALES, messages
 from reports.html import links, render
 from reports.plan_page import plan_page
@@ -20,6 +21,7 @@ from reports.verification_figures import DealerVerification, LookFacts, Practice
 from reports.verification_words import look_views, proposal
 from reports.words import Words
 from tasks.figures import CycleFigures
+from tasks.folders import folder_name
 
 EXECUTED = {"executed": True, "partly": True, "not": False, "unknown": pd.NA}
 SAID = {"executed": "reported", "partly": "reported_partly", "not": "reported_not", "unknown": "not_reported"}
@@ -208,3 +210,21 @@ def test_a_plan_withheld_by_chance_says_so(delivered, locale):
     shown = render("plan.html.j2", page, locale, links("plan", locale))
     assert page.next_steps[0] in shown
     assert {"zh_CN": "措施正在进行", "en": "are under way"}[locale] not in shown
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_workbook_says_what_the_page_says(delivered, locale):
+    plan = ledger.plan(Database.of(delivered.workspace), f"2026-10-{UNDER_WAY}")
+    (shown,) = plan_page(plan, CycleFigures(delivered).dealer(UNDER_WAY), locale).looks
+    book = load_workbook(delivered.pages / "dealers" / folder_name(UNDER_WAY) / f"plan.{locale}.xlsx", read_only=True)
+    cells = {value for row in book.worksheets[0].iter_rows(values_only=True) for value in row if value}
+    assert {shown.title, shown.badge, shown.sentence, *(said for _, said in shown.lines)} <= cells
+    book.close()
+
+
+def test_plans_filed_wait_for_their_region(delivered):
+    figures = CycleFigures(delivered).verification
+    plan = replace(ledger.plan(Database.of(delivered.workspace), f"2026-10-{RECTIFY}"), state=PlanState.FILED)
+    (found,) = [one for one in figures.nation([replace(plan, filed_at=plan.issued_at)]).duties if one.step is None]
+    assert (found.owner, found.region_id, found.dealer_id) == (Role.REGION, "R1", RECTIFY)
+    assert found.due == date(2026, 11, 3)  # three days after it was filed, at the end of the cycle

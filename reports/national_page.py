@@ -286,7 +286,7 @@ def national_page(cycle: Cycle, figures: NationalFigures, locale: str) -> Nation
             for one in figures.failures
         ),
         tiles=page.tiles(),
-        commentary=tuple(commentary(figures.commentary, locale)),
+        commentary=tuple(commentary(figures.commentary, locale, said={"level"})),  # tiles and headline say it
         commentary_note=text("commentary.note", locale, q=f"{commentary_rules().q_value:g}"),
         trend=figures.trend,
         loop=page.loop(),

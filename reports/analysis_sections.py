@@ -247,9 +247,9 @@ class _Sections:
         if self.figures.kind is not Kind.DEALER:
             return None
         title, views = self.words.message("argument_cards.title"), card_views(self.figures.cards, self.words.locale)
-        key = "note" if views else "missing"
-        said = self.words.message(f"argument_cards.{key}", months=self.months)
-        return Section("cards", title, cards=views, **{key: said})
+        if not views:
+            return Section("cards", title, missing=self.words.message("argument_cards.missing", months=self.months))
+        return Section("cards", title, cards=views, note=self.words.message("argument_cards.note", months=self.months))
 
     def price(self) -> Section:
         title, counts = self.t("price.title"), self.figures.price

@@ -119,7 +119,7 @@ class AnalysisFigures:
             found,
             commentary=self._commenting.dealer(dealer_id, figures.name, len(self.cycle.months), compared),
             cards=figures.cards,
-            interviews=self.tables.interviews(dealer=dealer_id, region="" if pd.isna(region_id) else region_id),
+            interviews=self.tables.interviews(dealer=dealer_id, region="" if pd.isna(region_id) else str(region_id)),
         )
 
     def scene(self, scene: SceneFacts) -> ScopeFigures:

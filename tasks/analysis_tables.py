@@ -231,6 +231,7 @@ class AnalysisTables:
     def _interviews(self) -> tuple[Interview, ...]:
         return read_notes(self.job.workspace.notes).notes
 
-    def interviews(self, **scope: str) -> tuple[Interview, ...]:
-        """The qualitative notes about a scope (``dealer`` and ``region``, or ``series``), known at ``as_of``."""
-        return notes_about(self._interviews, self.job.cycle.as_of.date(), **scope)
+    def interviews(self, *, dealer: str = "", region: str = "", series: str = "") -> tuple[Interview, ...]:
+        """The qualitative notes about a dealer of a region, a region or a series, known at ``as_of``."""
+        until = self.job.cycle.as_of.date()
+        return notes_about(self._interviews, until, dealer=dealer, region=region, series=series)

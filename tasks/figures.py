@@ -232,7 +232,8 @@ class CycleFigures:
         columns = ["dealer_id", "series", "competitor_brand", "reason", "destination", "verdict", "counted"]
         where = {"filed_month": self.months, "destination": [Destination.COMPETITOR.value]}
         frame = self.job.results.read("defeats", [*columns, "last_filing"], where)
-        return dict(iter(frame[frame["last_filing"]].groupby(frame["dealer_id"].astype("str"))))
+        last = frame[frame["last_filing"]]
+        return {str(dealer): part for dealer, part in last.groupby("dealer_id", observed=True)}
 
     def _cards(self, dealer_id: str) -> tuple[ChosenCard, ...]:
         lost = self._lost.get(dealer_id)

@@ -18,9 +18,9 @@ _INTRODUCTION = """\
 Written from `models/catalogue/reasons.toml`, `playbook/*.toml` and `competitors.toml` beside it by
 `python -m models.catalogue.manual`; change the data, not this page.
 
-An OEM keeps its own `reasons.toml` and `playbook/*.toml` in its [standards folder](standards.md): entries of the same code are
-merged key by key over the shipped ones, new entries are added, and every error names file, entry and remedy. Numbers
-inside the steps of a measure (minutes, times a week) are a trainer's proposals, not findings: an OEM sets its own.
+An OEM keeps its own `reasons.toml` and `playbook/*.toml` in its [standards folder](standards.md): entries of the same
+code are merged key by key over the shipped ones, new entries are added, and every error names file, entry and remedy.
+Numbers inside the steps of a measure (minutes, times a week) are a trainer's proposals, not findings: an OEM sets its own.
 """
 
 

@@ -58,5 +58,7 @@ def test_finds_the_bad_row_and_not_its_neighbour(checked, table, rule, column, b
 
 def test_every_rule_of_the_suites_is_tried():
     tried = {(table, rule, column) for table, rule, column, _, _ in CASES}
-    asked = {(table, expectation.meta["rule"]) for table in TABLES for expectation in declared(table, standard_until(AS_OF))}
+    asked = {
+        (table, expectation.meta["rule"]) for table in TABLES for expectation in declared(table, standard_until(AS_OF))
+    }
     assert {pair for pair in asked if pair[1] not in TOGETHER} == {(table, rule) for table, rule, _ in tried}

@@ -71,9 +71,7 @@ def test_measures_under_way_and_their_verdicts_are_shown(delivered):
     assert "carried out in part. The dealer reports it as carried out." in page
     assert "With care The dealer's mix of series and sources differs much from before" in page
     assert "Next look with the figures of 2027-03." in page
-    assert (
-        "What follows Not enough evidence yet: the measure goes on, and the next look decides" in page
-    )
+    assert "What follows Not enough evidence yet: the measure goes on, and the next look decides" in page
 
 
 def test_keep_says_why_and_what_the_dealer_does_well(delivered):

@@ -20,7 +20,8 @@ Written from `models/catalogue/reasons.toml`, `playbook/*.toml` and `competitors
 
 An OEM keeps its own `reasons.toml` and `playbook/*.toml` in its [standards folder](standards.md): entries of the same
 code are merged key by key over the shipped ones, new entries are added, and every error names file, entry and remedy.
-Numbers inside the steps of a measure (minutes, times a week) are a trainer's proposals, not findings: an OEM sets its own.
+Numbers inside the steps of a measure (minutes, times a week) are a trainer's proposals, not findings: an OEM sets its
+own.
 """
 
 

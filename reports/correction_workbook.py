@@ -175,6 +175,7 @@ class _Writer:
             self.put(sheet, _CODES, at, code, "cell")
             self.put(sheet, _HEAD, at, label, "head")
         sheet.set_row(_CODES, None, None, {"hidden": True})
+        sheet.set_row(_HEAD, 16 * max(sum(1 + len(part) // 15 for part in label.split("\n")) for label in labels))
         sheet.freeze_panes(_HEAD + 1, 3)
         sheet.set_paper(8)  # A3
         sheet.set_landscape()

@@ -15,13 +15,13 @@ from models.enums import Gate
 from tasks.compute.closings import closed_leads
 from tasks.compute.decomposition import decompose
 from tasks.compute.funnel_table import funnel_table
-from tasks.compute.known import Tables, as_known
+from tasks.compute.known import Tables
 from tasks.compute.price import LACKING, price_cases, price_split
 from tasks.compute.product_feedback import product_feedback
 from tasks.compute.profile import profile_table
 from tasks.compute.reliability import agreement_table, confusion_table, corrected_shares, filings_for_reliability
 from tasks.job import Job, Outcome
-from tasks.measuring import YEAR
+from tasks.measuring import YEAR, known_tables
 from tasks.planning import months_back, quality
 from tasks.scenes import OUTPUTS as SCENE_OUTPUTS
 from tasks.scenes import Material, analyse_scenes
@@ -62,6 +62,26 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "revisits": ("lead_id", "called_at", "reached", "price_paid"),
     "sales": ("sale_id", "dealer_id", "phone_key", "lead_id", "sold_at", "price", "customer_type"),
 }
+#: What the price split alone reads of a lead, and what tells only what was known when: no closed lead carries it along.
+_PRICE_ALONE = ("phone_key", "created_at", "quoted_at", "quoted_price", "list_price", *_TIMES)
+#: What the analyses read of the filter's verdicts.
+_DEFEATS = (
+    "cycle",
+    "lead_id",
+    "dealer_id",
+    "region_id",
+    "series",
+    "source",
+    "filed_at",
+    "filed_month",
+    "destination",
+    "competitor_brand",
+    "declared_reason",
+    "confirmed_reason",
+    "reason",
+    "counted",
+    "last_filing",
+)
 #: One row per thing an analysis could not judge: message ``key`` with ``params`` (JSON).
 NOTE_COLUMNS = ["analysis", "key", "params"]
 OUTPUTS = (
@@ -89,16 +109,18 @@ def analyse(job: Job) -> Outcome:
     row of ``analysis_notes``, never a guess.
     """
     settings = job.workspace.settings
-    as_of = pd.Timestamp(job.cycle.as_of)
-    tables = as_known({name: job.lake.read("accepted", name, columns=of) for name, of in COLUMNS.items()}, as_of)
-    defeats = job.results.read("defeats")
     window = months_back(job.cycle, settings.window_months)
     history = months_back(job.cycle, settings.history_months + YEAR)
-    every = closed_leads(tables, defeats, history)
-    closed = every[every["month"].isin(window)].reset_index(drop=True)
+    defeats = job.results.read("defeats", list(_DEFEATS))
+    tables = known_tables(job, COLUMNS)
+    priced = list(_price(job, tables, defeats, window))
+    tables = _after_price(tables)  # a million leads: what is done with goes before the next begins
     filings = filings_for_reliability(defeats, _declared_destination(tables["defeats"], defeats))
+    every = closed_leads(tables, defeats, history)
+    del tables
+    closed = every[every["month"].isin(window)].reset_index(drop=True)
     notes = [
-        *_price(job, tables, defeats, window),
+        *priced,
         *_profile(job, closed),
         *_reliability(job, filings, window),
         *_decomposition(job, closed),
@@ -106,11 +128,20 @@ def analyse(job: Job) -> Outcome:
     ]
     _product_feedback(job, defeats, window)
     rows = [(analysis, key, json.dumps(dict(params), ensure_ascii=False)) for analysis, key, params in notes]
-    scenes, problems = analyse_scenes(job, _material(job, every, defeats, filings, window))
+    scenes, problems = analyse_scenes(job, every, lambda: _material(job, every, defeats, filings, window))
     job.results.write("funnel", pd.concat([funnel_table(every), scenes], ignore_index=True))
     job.results.write("analysis_notes", pd.DataFrame(rows, columns=NOTE_COLUMNS).astype("str"))
     counts = {"price_defeats": len(job.results.read("price_cases", ["lead_id"])), "notes": len(notes)}
     return Outcome(OUTPUTS, counts, problems=problems)
+
+
+def _after_price(tables: Tables) -> dict[str, pd.DataFrame]:
+    """What the analyses after the price split read of the tables."""
+    return {
+        "dealers": tables["dealers"],
+        "leads": tables["leads"].drop(columns=list(_PRICE_ALONE)),
+        "defeats": tables["defeats"],
+    }
 
 
 def _material(
@@ -168,10 +199,10 @@ def _reliability(job: Job, filings: pd.DataFrame, window: list[str]) -> Iterable
 
 def _declared_destination(filed: pd.DataFrame, defeats: pd.DataFrame) -> pd.Series:
     """What each filing itself says of the destination; the index of ``defeats``."""
-    keys = ["lead_id", "defeated_at"]
-    said = filed[[*keys, "destination"]].dropna(subset=keys).drop_duplicates(keys, keep="last").set_index(keys)
-    asked = pd.MultiIndex.from_arrays([defeats["lead_id"], defeats["filed_at"]], names=keys)
-    return said["destination"].reindex(asked).set_axis(defeats.index)
+    keys = ["lead_id", "filed_at"]
+    said = filed[["lead_id", "defeated_at", "destination"]].rename(columns={"defeated_at": "filed_at"})
+    said = said.dropna(subset=keys).drop_duplicates(keys, keep="last")
+    return defeats[keys].merge(said, on=keys, how="left")["destination"].set_axis(defeats.index)
 
 
 def _product_feedback(job: Job, defeats: pd.DataFrame, window: list[str]) -> None:

@@ -255,7 +255,7 @@ def _to_frame(table: pa.Table, dtypes: Mapping[str, str]) -> pd.DataFrame:
         if name not in table.column_names:  # written before the contract had this field
             columns[name] = pd.Series(None, index=range(len(table)), dtype=dtype)
             continue
-        column = table[name]
+        column = table.select([name]).combine_chunks()[name]  # a file a month; texts in pieces are slow to take from
         columns[name] = _nullable(column, dtype) if dtype in ("Int64", "boolean") else column.to_pandas().astype(dtype)
     return pd.DataFrame(columns, copy=False)
 

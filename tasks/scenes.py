@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
@@ -45,22 +46,19 @@ class _Found:
     funnel: list[pd.DataFrame] = field(default_factory=list)
 
 
-def analyse_scenes(job: Job, material: Material) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def analyse_scenes(
+    job: Job, closed: pd.DataFrame, material_of: Callable[[], Material]
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The figures of every scene; writes OUTPUTS, answers the funnel rows of all scenes and what is wrong with which.
 
     A scene that cannot be used is said and left out; the others and the cycle go on. Per scene: ``scenes`` (its filters
     and months), ``scene_leads`` (scene, lead_id, month of its closed leads in the history), ``scene_profile`` and
-    ``scene_reasons`` (the columns of profile and reliability, scope ``scene``) over its months.
+    ``scene_reasons`` (the columns of profile and reliability, scope ``scene``) over its months. ``closed``: the leads
+    of the material, which is asked for only where there is a scene.
     """
-    found, problems, there = _Found(), [], known_values(material.closed, material.brands)
-    for file in sorted(job.workspace.scenes.glob("*.toml")):
-        try:
-            scene = load_scene(file)
-            check_values(scene, there, file)
-        except CatalogueError as error:
-            problems.append(error.text(job.workspace.settings.locale))
-        else:
-            _cut(job, scene, material, found)
+    found = _Found()
+    files = sorted(job.workspace.scenes.glob("*.toml"))
+    problems = _cut_all(job, files, material_of(), found) if files else ()
     empty = {
         "scenes": SCENE_COLUMNS,
         "scene_leads": ["scene", "lead_id", "month"],
@@ -76,10 +74,22 @@ def analyse_scenes(job: Job, material: Material) -> tuple[pd.DataFrame, tuple[st
     for name, columns in empty.items():
         rows = [frame for frame in frames[name] if len(frame)]
         job.results.write(name, pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns))
-    funnel = (
-        pd.concat(found.funnel, ignore_index=True) if found.funnel else funnel_of(material.closed.head(0), SCENE, "")
-    )
-    return funnel, tuple(problems)
+    funnel = pd.concat(found.funnel, ignore_index=True) if found.funnel else funnel_of(closed.head(0), SCENE, "")
+    return funnel, problems
+
+
+def _cut_all(job: Job, files: Sequence[Path], material: Material, found: _Found) -> tuple[str, ...]:
+    """Every scene of the files into ``found``; answers what is wrong with those that cannot be used."""
+    problems, there = [], known_values(material.closed, material.brands)
+    for file in files:
+        try:
+            scene = load_scene(file)
+            check_values(scene, there, file)
+        except CatalogueError as error:
+            problems.append(error.text(job.workspace.settings.locale))
+        else:
+            _cut(job, scene, material, found)
+    return tuple(problems)
 
 
 def _cut(job: Job, scene: Scene, material: Material, found: _Found) -> None:

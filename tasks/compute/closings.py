@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from tasks.compute.days import month_of
-from tasks.compute.filings import UNASSIGNED, regions
+from tasks.compute.filings import UNASSIGNED, region_of
 from tasks.compute.known import Tables
+from tasks.compute.places import places
 
 _OF_FILING = ("filed_at", "declared_reason", "confirmed_reason", "reason", "destination", "counted")
 
@@ -25,19 +26,19 @@ def closed_leads(tables: Tables, defeats: pd.DataFrame, months: Collection[str])
     """
     leads = tables["leads"]
     last = defeats[defeats["last_filing"]]
-    place = pd.Index(last["lead_id"]).get_indexer(pd.Index(leads["lead_id"]))
+    place = places(last["lead_id"], leads["lead_id"])
     won = (leads["status"] == "won").to_numpy(dtype=bool)
     own = leads["defeated_at"].where(leads["status"] == "defeated")
     found = np.flatnonzero(place >= 0)
     filed = own.copy()
     filed.iloc[found] = last["filed_at"].to_numpy()[place[found]]
     closed = month_of(leads["ordered_at"].where(won, filed))
-    rows = np.flatnonzero(closed.isin(list(months)).to_numpy())
+    leaves = np.append(~last["counted"].to_numpy(dtype=bool), False)  # the rates; a lead without filing never does
+    rows = np.flatnonzero(closed.isin(list(months)).to_numpy() & ~leaves[place])
     filing = last[list(_OF_FILING)].reset_index(drop=True).reindex(place[rows]).reset_index(drop=True)
     result = leads.take(rows).reset_index(drop=True)
     result = pd.concat([result, filing], axis=1).assign(month=closed.to_numpy()[rows], won=won[rows])
     result["month"] = result["month"].astype("str")
     result["dealer_id"] = result["dealer_id"].fillna(UNASSIGNED)
-    region = regions(tables).reindex(result["dealer_id"])
-    result["region_id"] = pd.Series(region.to_numpy(), index=result.index, dtype="str")
-    return result[result["counted"].astype("boolean").fillna(True).to_numpy(dtype=bool)].reset_index(drop=True)
+    result["region_id"] = region_of(tables, result["dealer_id"])
+    return result

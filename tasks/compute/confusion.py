@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -120,8 +121,14 @@ def _expected(chance: Floats, answered: pd.DataFrame, rows: pd.DataFrame, keys: 
     both = pd.concat([rows[keys], answered[keys]], ignore_index=True)
     number = both.groupby(keys, observed=True, dropna=False).ngroup().to_numpy().astype("int64")
     size = int(number.max()) + 1 if len(number) else 0
-    columns = [np.bincount(number[len(rows) :], one, size) for one in chance.T]
-    return np.stack(columns, axis=1)[number[: len(rows)]] if columns else np.zeros((len(rows), 0))
+    return sums_by(chance, number[len(rows) :], size)[number[: len(rows)]]
+
+
+def sums_by(values: Floats, key: Codes, size: int) -> Floats:
+    """The rows of ``values`` added up by ``key``, in their order; ``size`` sums, of as many columns as ``values``."""
+    rows = np.arange(len(key) + 1)
+    of_key = sparse.csr_array((np.ones(len(key)), key, rows), shape=(len(key), size)).T.tocsr()
+    return np.asarray(of_key @ values)
 
 
 def _within_strata(answered: pd.DataFrame, rows: pd.DataFrame, confusion: Confusion) -> Floats:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.compute.known import Tables
+from tasks.compute.places import places
 
 _OF_LEAD = (
     "consultant_id",
@@ -59,7 +60,7 @@ def filings_of(tables: Tables, history_from: pd.Timestamp | None = None) -> pd.D
     of_lead = leads[[*_OF_LEAD, "dealer_id"]].take(rows["lead_row"].to_numpy()).reset_index(drop=True)
     rows = pd.concat([rows, of_lead], axis=1)
     rows["dealer_id"] = rows["dealer_id"].fillna(UNASSIGNED)
-    rows["region_id"] = regions(tables).reindex(rows["dealer_id"]).to_numpy()
+    rows["region_id"] = region_of(tables, rows["dealer_id"])
     return _reopened(rows)
 
 
@@ -69,9 +70,16 @@ def regions(tables: Tables) -> pd.Series:
     return pd.Series(dealers["region_id"].to_numpy(), index=pd.Index(dealers["dealer_id"]), dtype="str")
 
 
+def region_of(tables: Tables, dealer_id: pd.Series) -> pd.Series:
+    """The region of every row's dealer, missing where it is not known; the index of ``dealer_id``."""
+    known = regions(tables)
+    region = known.array.take(places(known.index.to_series(), dealer_id), allow_fill=True)
+    return pd.Series(region, index=dealer_id.index, dtype="str")
+
+
 def _explicit(tables: Tables, leads: pd.DataFrame) -> pd.DataFrame:
     defeats = tables["defeats"]
-    lead_row = pd.Index(leads["lead_id"]).get_indexer(pd.Index(defeats["lead_id"]))
+    lead_row = places(leads["lead_id"], defeats["lead_id"])
     known = (lead_row >= 0) & defeats["defeated_at"].notna().to_numpy()
     filed: pd.DataFrame = defeats.loc[known, list(_OF_FILING)].reset_index(drop=True)
     return filed.assign(lead_row=lead_row[known], filed_at=defeats["defeated_at"].to_numpy()[known])

@@ -18,6 +18,7 @@ from models.enums import Destination
 from tasks.compute.days import days_between, month_of
 from tasks.compute.filings import UNASSIGNED, regions
 from tasks.compute.known import Tables
+from tasks.compute.places import places
 from tasks.compute.revisits import calls_of
 
 #: The cells figures are summed by, beside the month; missing values are the empty text.
@@ -113,7 +114,7 @@ def _compact(values: npt.NDArray[np.float64] | Flags) -> npt.NDArray[np.float64]
 
 def _of_leads(leads: pd.DataFrame, filings: pd.DataFrame) -> pd.DataFrame:
     """What facts need of one filing per lead, in the order of ``leads``; missing where a lead has none."""
-    place = pd.Index(filings["lead_id"]).get_indexer(pd.Index(leads["lead_id"]))
+    place = places(filings["lead_id"], leads["lead_id"])
     words = {name: filings[name].astype("category") for name in _FILING_WORDS}
     flags = {name: filings[name].astype("boolean") for name in ("counted", "premature", "reactivated")}
     times = {name: filings[name] for name in ("filed_at", "reviewed_at")}

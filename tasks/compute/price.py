@@ -22,10 +22,12 @@ from tasks.compute.closings import closed_leads
 from tasks.compute.days import days_between
 from tasks.compute.identity import phones, sales_evidence
 from tasks.compute.known import Tables
+from tasks.compute.places import places
 from tasks.compute.price_quotes import QUOTE_FIELDS, dealer_spread, peers, quotes, week_spread
 from tasks.compute.revisits import calls_of
 
 Flags = npt.NDArray[np.bool_]
+_Sales = tuple[pd.DataFrame, pd.DataFrame]
 
 SPLIT_COLUMNS = [
     "cycle",
@@ -75,6 +77,8 @@ CASE_DTYPES = {
     "series_dealers": "int64",
     "lacking": "str",
 }
+#: What closings need of a lead where only series and dealer are counted.
+_CLOSING = ("lead_id", "dealer_id", "series", "status", "ordered_at", "defeated_at")
 _PRICE_BUT_NAMED = ("price_finance_terms", "price_trade_in_price")
 
 
@@ -102,13 +106,15 @@ def price_cases(
     rows = _base(defeats, leads, months)
     quoted = _quoted(leads, rows, months)
     figures = pd.concat([rows, _quote_figures(quoted, rows, rules)], axis=1)
-    figures = figures.assign(price_paid=_price_paid(rows, tables, defeats, filters), budget_gap=_budget_gap(figures))
-    figures[["sister_dealer_id", "sister_days", "sister_sale"]] = _sisters(rows, tables, rules, filters)
+    sales = _sales(rows, tables, filters)
+    figures = figures.assign(price_paid=_price_paid(rows, tables, defeats, sales), budget_gap=_budget_gap(figures))
+    figures[["sister_dealer_id", "sister_days", "sister_sale"]] = _sisters(rows, tables, rules, filters, sales)
     found = _facts(figures, rules)
     first = _first(found, rules)
     said = figures["confirmed_reason"].map(rules.confirmed)
     told, open_rows = (first == UNEXPLAINED) & said.notna(), (first == UNEXPLAINED) & said.isna()
-    series = _positioned(figures, open_rows, closed_leads(tables, defeats, months), rules)
+    closings = {**tables, "leads": leads[list(_CLOSING)]}
+    series = _positioned(figures, open_rows, closed_leads(closings, defeats, months), rules)
     figures = figures.join(series.reindex(columns=["series_ratio", "series_dealers", "beyond"]), on="series")
     high = open_rows & figures["beyond"].fillna(False).astype(bool) & _unsplit(figures) & ~(figures["above_peers"])
     price_class = first.mask(told, said).mask(high, "positioned_high")
@@ -132,7 +138,7 @@ def _base(defeats: pd.DataFrame, leads: pd.DataFrame, months: Sequence[str]) -> 
     price = {code for code, entry in catalogue().items() if entry.level1 == "price"}
     mine = defeats[defeats["filed_month"].isin(list(months))].drop_duplicates(["lead_id", "filed_month"], keep="last")
     mine = mine[mine["reason"].isin(price) | mine["declared_reason"].isin(price)]
-    place = pd.Index(leads["lead_id"]).get_indexer(pd.Index(mine["lead_id"]))
+    place = places(leads["lead_id"], mine["lead_id"])
     mine = mine[place >= 0].assign(lead_row=place[place >= 0])
     told = ["cycle", "lead_id", "dealer_id", "region_id", "series", "filed_at", "declared_reason", "confirmed_reason"]
     rows: pd.DataFrame = mine[[*told, "reason", "lead_row"]].rename_axis("filing").reset_index()
@@ -185,7 +191,7 @@ def _quote_figures(quoted: pd.DataFrame, rows: pd.DataFrame, rules: PriceRules) 
     )
 
 
-def _price_paid(rows: pd.DataFrame, tables: Tables, defeats: pd.DataFrame, filters: FilterRules) -> pd.Series:
+def _price_paid(rows: pd.DataFrame, tables: Tables, defeats: pd.DataFrame, bought: _Sales | None) -> pd.Series:
     """What the customer paid in the end: the dearer of the brand's sale to the same phone and the revisit's answer."""
     paid = pd.Series(np.nan, index=rows.index)
     revisits, sales = tables.get("revisits", pd.DataFrame()), tables.get("sales", pd.DataFrame())
@@ -193,23 +199,27 @@ def _price_paid(rows: pd.DataFrame, tables: Tables, defeats: pd.DataFrame, filte
         told = revisits[(revisits["price_paid"] > 0) & revisits["reached"].fillna(False).astype(bool)]
         calls = calls_of(defeats, told).drop_duplicates("filing", keep="last").set_index("filing")["price_paid"]
         paid = calls.reindex(rows["filing"]).set_axis(rows.index).astype("float64")
-    if len(sales):
+    if bought is not None:
         price = sales.drop_duplicates("sale_id").set_index("sale_id")["price"]
-        for sale in _sales(rows, tables, filters):
+        for sale in bought:
             ids = sale["sale_id"].reindex(rows.index) if len(sale) else pd.Series(None, index=rows.index, dtype="str")
             paid = paid.fillna(-np.inf).clip(lower=price.reindex(ids).set_axis(rows.index).fillna(-np.inf))
             paid = paid.where(paid > 0)
     return paid
 
 
-def _sales(rows: pd.DataFrame, tables: Tables, filters: FilterRules) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The sale here and the one at a sister dealer, by the windows of the defeat filter."""
+def _sales(rows: pd.DataFrame, tables: Tables, filters: FilterRules) -> _Sales | None:
+    """The sale here and the one at a sister dealer, by the windows of the defeat filter; None without any sales."""
+    if not len(tables.get("sales", ())):
+        return None
     known = phones(tables["leads"], tables["sales"], filters.identity.max_leads_per_phone)
     numbered = rows.assign(phone=known.leads[rows["lead_row"].to_numpy()])
     return sales_evidence(numbered, tables["sales"], known.sales, filters)
 
 
-def _sisters(rows: pd.DataFrame, tables: Tables, rules: PriceRules, filters: FilterRules) -> pd.DataFrame:
+def _sisters(
+    rows: pd.DataFrame, tables: Tables, rules: PriceRules, filters: FilterRules, sales: _Sales | None
+) -> pd.DataFrame:
     """The sister dealer the customer was dealing with: its id, days from the filing, whether only a sale shows it."""
     leads, none = tables["leads"], pd.DataFrame(columns=["phone_key"], dtype="str")
     codes = phones(leads, none, filters.identity.max_leads_per_phone).leads
@@ -227,8 +237,8 @@ def _sisters(rows: pd.DataFrame, tables: Tables, rules: PriceRules, filters: Fil
     lead = near.drop_duplicates("filing").set_index("filing").reindex(rows.index)
     result = pd.DataFrame({"dealer": lead["dealer_id_other"].astype("str"), "days": lead["days"].astype("float64")})
     sale = pd.Series(False, index=rows.index)
-    if rules.bidding.sale_counts and len(tables.get("sales", ())):
-        bought = _sales(rows, tables, filters)[1].reindex(rows.index)
+    if rules.bidding.sale_counts and sales is not None:
+        bought = sales[1].reindex(rows.index)
         sale = result["dealer"].isna() & bought["dealer_id"].notna()
         result = result.assign(
             dealer=result["dealer"].fillna(bought["dealer_id"]), days=result["days"].fillna(bought["days"])

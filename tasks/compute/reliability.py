@@ -13,7 +13,7 @@ from scipy import stats
 
 from models.catalogue.reasons import catalogue
 from models.enums import Scope
-from tasks.compute.confusion import Confusion, Groups, groups, learn
+from tasks.compute.confusion import Confusion, Groups, groups, learn, sums_by
 from tasks.compute.indicators import NATION
 
 Floats = npt.NDArray[np.float64]
@@ -143,7 +143,7 @@ def _corrected(model: Groups, confusion: Confusion, scope_id: pd.Series) -> pd.D
     scope, size = number.astype("int64"), len(ids)
     count = model.said + model.unasked[:, None] * model.chance
     filed = np.bincount(scope, model.filed, size)
-    share = _by(count, scope, size) / filed[:, None]
+    share = sums_by(count, scope, size) / filed[:, None]
     variance = _variance(model, confusion, scope, size)
     sd = np.sqrt(variance) / filed[:, None]
     index = pd.MultiIndex.from_product([ids, confusion.confirmed], names=["scope_id", "reason"])
@@ -154,17 +154,17 @@ def _corrected(model: Groups, confusion: Confusion, scope_id: pd.Series) -> pd.D
 def _variance(model: Groups, confusion: Confusion, scope: npt.NDArray[np.int64], size: int) -> Floats:
     """Variance of the corrected counts: unasked customers, each dealer's few answers, the network's."""
     spread = model.chance * (1 - model.chance)
-    single = _by(model.unasked[:, None] * spread, scope, size)
+    single = sums_by(model.unasked[:, None] * spread, scope, size)
     dealer = pd.factorize(model.rows["dealer_id"])[0].astype("int64")
     d = confusion.declared.get_indexer(pd.Index(model.rows["declared"])).astype("int64")
     # within a dealer and declared reason all unasked customers share the same uncertain chance
     pair, place = np.unique((scope * (dealer.max() + 1) + dealer) * len(confusion.declared) + d, return_inverse=True)
     unasked = np.bincount(place, model.unasked, len(pair))
-    mean = _by(model.unasked[:, None] * spread, place.astype("int64"), len(pair)) / np.maximum(unasked, 1)[:, None]
+    mean = sums_by(model.unasked[:, None] * spread, place.astype("int64"), len(pair)) / np.maximum(unasked, 1)[:, None]
     answers = np.bincount(place, model.answers, len(pair)) / np.bincount(place, minlength=len(pair))
     own = (unasked**2 / (answers + confusion.prior + 1))[:, None] * mean
     of_pair = pair // (len(confusion.declared) * (dealer.max() + 1))
-    by_dealers = _by(own, of_pair, size)
+    by_dealers = sums_by(own, of_pair, size)
     # what is borrowed from the network is uncertain by its answers, which come in dealers
     borrowed = model.unasked * confusion.prior / (model.answers + confusion.prior)
     cell, at = np.unique(scope * len(confusion.declared) + d, return_inverse=True)
@@ -174,14 +174,7 @@ def _variance(model: Groups, confusion: Confusion, scope: npt.NDArray[np.int64],
     design = 1 + np.maximum(confusion.answers[which] / dealers - 1, 0) * confusion.between
     network = confusion.network[which]
     doubt = (weight**2 * design / np.maximum(confusion.answers[which], 1))[:, None] * network * (1 - network)
-    return np.asarray(single + by_dealers + _by(doubt, cell // len(confusion.declared), size))
-
-
-def _by(values: Floats, key: npt.NDArray[np.int64], size: int) -> Floats:
-    result = np.zeros((size, values.shape[1]))  # no reason confirmed by anybody: no columns
-    for place, column in enumerate(values.T):
-        result[:, place] = np.bincount(key, column, size)
-    return result
+    return np.asarray(single + by_dealers + sums_by(doubt, cell // len(confusion.declared), size))
 
 
 def confusion_table(learnt: pd.DataFrame) -> pd.DataFrame:

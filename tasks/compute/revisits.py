@@ -11,6 +11,7 @@ import pandas as pd
 from tasks.compute.filings import filings_of
 from tasks.compute.frames import empty_frame
 from tasks.compute.known import Tables
+from tasks.compute.places import places
 
 #: Columns of a call that the filter reads, beside the derived ones.
 _TOLD = ("called_at", "answer", "bought_dealer_id", "bought_brand", "reason")
@@ -46,7 +47,7 @@ def calls_of(filings: pd.DataFrame, revisits: pd.DataFrame) -> pd.DataFrame:
     belongs to the first. Calls about leads without a filing are left out.
     """
     first = filings.drop_duplicates("lead_id")
-    place = pd.Index(first["lead_id"]).get_indexer(pd.Index(revisits["lead_id"]))
+    place = places(first["lead_id"], revisits["lead_id"])
     known = (place >= 0) & revisits["called_at"].notna().to_numpy()
     mine: pd.DataFrame = revisits[known].assign(filing=first.index.to_numpy()[place[known]])
     mine = mine.sort_values(["called_at", "lead_id"], kind="stable", ignore_index=True)

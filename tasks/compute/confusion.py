@@ -121,7 +121,7 @@ def _expected(chance: Floats, answered: pd.DataFrame, rows: pd.DataFrame, keys: 
     both = pd.concat([rows[keys], answered[keys]], ignore_index=True)
     number = both.groupby(keys, observed=True, dropna=False).ngroup().to_numpy().astype("int64")
     size = int(number.max()) + 1 if len(number) else 0
-    return sums_by(chance, number[len(rows) :], size)[number[: len(rows)]]
+    return np.asarray(sums_by(chance, number[len(rows) :], size)[number[: len(rows)]])
 
 
 def sums_by(values: Floats, key: Codes, size: int) -> Floats:

@@ -95,6 +95,8 @@ class Results:
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_name(f".{path.name}.{os.getpid()}")
+        if frame.empty:  # Arrow calls an empty column of objects null, and then nobody can ask for its words
+            frame = frame.astype(dict.fromkeys(frame.select_dtypes("object", exclude="str").columns, "str"))
         frame.to_parquet(half, index=False, compression="zstd")
         half.replace(path)
 

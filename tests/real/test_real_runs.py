@@ -94,7 +94,7 @@ def test_edtech_64_won_294_with_a_reason_2_with_neither(ran):
     assert sum(len(export_frame(workspace, "defeats", cycle)) for cycle in cycles(workspace)) == 294
     assert (closed(workspace, "close_rate"), closed(workspace, "defeat_rate_filed")) == (64, 294)
     rows = rejected(workspace)
-    assert rows["rule"].value_counts().to_dict() == {"exact_duplicate": 438, "source_check": 2}
+    assert rows["rule"].value_counts().to_dict() == {"exact_duplicate": 438, "source_check": 2, "source_value": 4}
     impossible = rows[rows["rule"] == "source_check"]
     assert set(impossible["row_key"]) == {"USR1138", "USR1213"}
     assert impossible["message"].str.contains("510|233").all()

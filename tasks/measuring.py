@@ -14,8 +14,8 @@ from tasks.compute.cohorts import cohort_sums, cohort_tables
 from tasks.compute.defeat_filter import defeats_of_cycle, judge_defeats
 from tasks.compute.fact_sums import by_month, fact_sums, facts_of
 from tasks.compute.known import as_known
+from tasks.compute.lead_facts import OF_DEFEATS, lead_facts, open_facts
 from tasks.compute.lead_facts import REASONS as REASON_FACTS
-from tasks.compute.lead_facts import lead_facts, open_facts
 from tasks.compute.reason_table import reason_sums
 from tasks.compute.reviewed_texts import reviewed_texts
 from tasks.compute.revisits import asked_customers
@@ -108,7 +108,7 @@ def measure(job: Job) -> Outcome:
     """Facts of leads and reasons as additive sums per month and cell, a month at a time (design.md section 1)."""
     as_of, rules = pd.Timestamp(job.cycle.as_of), filter_rules()
     known = known_tables(job, measured_columns())
-    facts = lead_facts(known, job.results.read("defeats"), rules, as_of, history_from(job))
+    facts = lead_facts(known, job.results.read("defeats", list(OF_DEFEATS)), rules, as_of, history_from(job))
     months = months_back(job.cycle, job.workspace.settings.history_months + YEAR)
     names: list[str] = []
     written: list[tuple[str, str, int]] = []

@@ -1,5 +1,6 @@
 """Each public set is taken once through the real command, as a user would, in a process of its own."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -27,21 +28,25 @@ def real(folder):
 
 
 @pytest.fixture(scope="session")
-def ran(request, tmp_path_factory, run_command):
-    """Run a set once through the command: ``ran(name)`` answers its workspace and what was printed."""
-    done = {}
+def ran(tmp_path_factory, run_command):
+    """``ran(name)`` answers the workspace of a set and what was printed; run once, whichever process asks."""
+    root = tmp_path_factory.getbasetemp()
+    shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
 
     def run(name):
-        if name not in done:
-            folder, cycles, as_of = SETS[name]
-            home = tmp_path_factory.mktemp(name) / "workspace"
-            mapping = ROOT / "examples" / "sources" / f"{name}.toml"
-            arguments = ["run", "--source", real(folder), "--mapping", mapping, "--home", home]
-            process = run_command(*arguments, "--cycle", cycles, "--as-of", as_of)
-            assert process.returncode == 0, process.stdout + process.stderr
-            assert process.stderr == "", "no warning, no line that is not ours"
-            done[name] = Workspace.open(home), process.stdout
-        return done[name]
+        folder, cycles, as_of = SETS[name]
+        source = real(folder)
+        home, printed = shared / f"real-{name}", shared / f"real-{name}.txt"
+        with (shared / f"real-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not printed.is_file():
+                mapping = ROOT / "examples" / "sources" / f"{name}.toml"
+                arguments = ["run", "--source", source, "--mapping", mapping, "--home", home]
+                process = run_command(*arguments, "--cycle", cycles, "--as-of", as_of)
+                assert process.returncode == 0, process.stdout + process.stderr
+                assert process.stderr == "", "no warning, no line that is not ours"
+                printed.write_text(process.stdout, "utf-8")
+        return Workspace.open(home), printed.read_text("utf-8")
 
     return run
 

@@ -76,10 +76,7 @@ def contract_sources(root: Path) -> tuple[dict[str, FileSpec], list[Notice]]:
             near = difflib.get_close_matches(name, stems, n=3, cutoff=0.4)
             named = ", ".join(stems[stem] for stem in near) or "-"
             raise SourceError("ingest.missing_table", source=root, table=name, candidates=named)
-    notices = [
-        Notice("ingest.unknown_file", {"file": name, "candidate": _nearest(Path(name).stem, contract().tables)})
-        for name in strangers
-    ]
+    notices = [_unknown("file", Path(name).stem, contract().tables, file=name) for name in strangers]
     notices += [
         Notice("ingest.optional_table", {"table": name})
         for name, table in contract().tables.items()
@@ -101,9 +98,12 @@ def _table_of(path: Path) -> str:
     return max(fitting, key=len, default="")
 
 
-def _nearest(word: str, known: Collection[str]) -> str:
+def _unknown(what: str, word: str, known: Collection[str], **params: object) -> Notice:
+    """A file or column of no name of ours, with the nearest one if any is near."""
     near = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=0.4)
-    return near[0] if near else "-"
+    if not near:
+        return Notice(f"ingest.strange_{what}", params)
+    return Notice(f"ingest.unknown_{what}", params | {"candidate": near[0]})
 
 
 def digests(root: Path, spec: FileSpec) -> dict[str, str]:
@@ -166,7 +166,7 @@ class _ContractFile:
                 raise SourceError("ingest.missing_column", file=self.file, column=field, candidates=named)
         free = [field for field in fields if field not in self.names.values()]
         self.notices = [
-            Notice("ingest.unknown_column", {"file": self.file, "column": column, "candidate": _nearest(column, free)})
+            _unknown("column", column, free, file=self.file, column=column)
             for column in strangers
             if not re.fullmatch(r"column_\d+", column)
         ]

@@ -1,6 +1,7 @@
 """One Prefect server for all flow tests, one small sample network, and a way to run cycles in a fresh workspace."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,10 @@ def rematch(home, tmp_path):
         settings = {"REMATCH_LOCALE": "en", HOME_VARIABLE: str(home), **variables}
         if api:
             settings["REMATCH_PREFECT_API_URL"] = api
+        if (
+            signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        ):  # a suite in the background: its children would not hear Ctrl-C
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         command = [sys.executable, "-m", "flows", *map(str, arguments)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "REMATCH_"))} | settings
         process = subprocess.Popen(
